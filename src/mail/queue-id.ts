@@ -1,0 +1,26 @@
+// Our name for one accepted message: minted at MAIL, first in every log line, part of every key.
+// Sorts by time of acceptance and cannot be guessed (S3 keys and console links contain it).
+import { randomBytes } from 'node:crypto'
+
+/** Crockford's alphabet: no I, L, O, U, so an id survives being read out over the telephone. */
+const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
+const TIME_DIGITS = 9
+const RANDOM_DIGITS = 11
+
+/** True for strings of the form that `mintQueueId` returns; the guard before an id becomes a path. */
+export function isQueueId(text: string): boolean {
+  return /^[0-9A-HJKMNP-TV-Z]{20}$/.test(text)
+}
+
+/** A new queue id: 20 characters, 9 for `now` (milliseconds since 1970), 11 (55 bits) random. */
+export function mintQueueId(now: number): string {
+  let time = ''
+  let rest = now
+  for (let digit = 0; digit < TIME_DIGITS; digit++) {
+    time = ALPHABET[rest % 32] + time
+    rest = Math.floor(rest / 32)
+  }
+  let random = ''
+  for (const byte of randomBytes(RANDOM_DIGITS)) random += ALPHABET[byte & 31]
+  return time + random
+}

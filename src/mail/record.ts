@@ -1,0 +1,75 @@
+// The message record: everything we know about one accepted message but its content.
+// Its events, in order, are the answer to "where is my mail?".
+import type { Client, Envelope } from './envelope.ts'
+import type { Decision, Finding } from './verdict.ts'
+
+/** Where one recipient's copy stands. The last five are ends; the ledger proves that nothing is anywhere else. */
+export type RecipientState =
+  | 'queued' // a job for it exists
+  | 'deferred' // waits for its next attempt
+  | 'held' // set aside, no attempts until an operator releases it
+  | 'quarantined'
+  | 'delivered'
+  | 'failed'
+  | 'discarded'
+  | 'deleted'
+
+export const RECIPIENT_STATES: readonly RecipientState[] = [
+  'queued',
+  'deferred',
+  'held',
+  'quarantined',
+  'delivered',
+  'failed',
+  'discarded',
+  'deleted',
+]
+
+/** Nothing more will happen and the content is not needed any more. */
+export function isFinal(state: RecipientState): boolean {
+  return state === 'delivered' || state === 'failed' || state === 'discarded' || state === 'deleted'
+}
+
+/** What ingress knows when it accepts. */
+export type AcceptedMessage = Readonly<{
+  queueId: string
+  /** Milliseconds since 1970. */
+  acceptedAt: number
+  client: Client
+  envelope: Envelope
+  /** Octets of content as stored. */
+  size: number
+  /** Message-ID of the header with its angle brackets; absent where there is none. */
+  messageId?: string
+}>
+
+/** A step of a message's story. `at` is in milliseconds since 1970. */
+export type TraceEvent = Readonly<{ at: number }> &
+  (
+    | Readonly<{ event: 'accepted'; reply: string }>
+    | Readonly<{ event: 'scanned'; findings: readonly Finding[]; seconds: number }>
+    | Readonly<{ event: 'verdict'; decision: Decision; why: string }>
+    | Readonly<{ event: 'quarantined'; recipients: readonly string[]; why: string }>
+    | Readonly<{ event: 'held'; recipients: readonly string[]; why: string }>
+    | Readonly<{ event: 'discarded'; recipients: readonly string[]; why: string }>
+    | Readonly<{ event: 'delivered'; recipient: string; nextHop: string; reply: string; seconds: number }>
+    | Readonly<{ event: 'failed'; recipient: string; nextHop: string; reply: string; seconds: number }>
+    | Readonly<{
+        event: 'deferred'
+        stage: 'scan' | 'delivery'
+        recipients: readonly string[]
+        why: string
+        nextHop?: string
+        attempt: number
+        dueAt: number
+      }>
+    | Readonly<{ event: 'dead-letter'; stage: 'scan' | 'delivery'; recipients: readonly string[]; why: string }>
+  )
+
+export type RecipientStatus = Readonly<{ recipient: string; state: RecipientState }>
+
+export type MessageRecord = Readonly<{
+  message: AcceptedMessage
+  recipients: readonly RecipientStatus[]
+  events: readonly TraceEvent[]
+}>

@@ -1,0 +1,144 @@
+// The catalogue: every metric of Elemta with its type, labels and meaning, created on a registry of its own.
+// Label values come from closed sets and stand at zero from the start, so that `rate()` and alerts never meet a
+// missing series. Never an address, a subject or a client's IP in a label. Durations are histograms in seconds.
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
+const LONG_SECONDS = [0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400, 86400, 432000]
+const BYTES = [1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864]
+const SCORES = [-10, -5, -2, 0, 2, 4, 6, 8, 10, 15, 20, 30, 50]
+
+const RSPAMD_ACTIONS = [
+  'no action',
+  'greylist',
+  'add header',
+  'rewrite subject',
+  'soft reject',
+  'reject',
+  'discard',
+  'quarantine',
+] as const
+const FAILURES = ['unreachable', 'timeout', 'too-large', 'protocol'] as const
+const DECISIONS = ['deliver', 'tag', 'quarantine', 'discard', 'rescan', 'hold'] as const
+export const QUEUE_TYPES = ['incoming', 'active', 'deferred', 'held', 'failed'] as const
+
+export type Metrics = ReturnType<typeof createMetrics>
+
+/** All metrics on a fresh registry. `process` adds Node's own (`nodejs_*`, `process_*`): once per process. */
+export function createMetrics({ process = false } = {}) {
+  const registry = new Registry()
+  const registers = [registry]
+  if (process) collectDefaultMetrics({ register: registry })
+
+  const counter = (name: string, help: string) => new Counter({ name, help, registers })
+  const gauge = (name: string, help: string) => new Gauge({ name, help, registers })
+  const histogram = (name: string, help: string, buckets = SECONDS) => new Histogram({ name, help, buckets, registers })
+
+  /** A counter with one label whose values are all known: each is at zero from the start. */
+  function counterBy<V extends string>(name: string, help: string, label: string, values: readonly V[]) {
+    const metric = new Counter({ name, help, labelNames: [label], registers })
+    for (const value of values) metric.labels(value).inc(0)
+    return { inc: (value: V, by = 1) => metric.labels(value).inc(by) }
+  }
+  function gaugeBy<V extends string>(name: string, help: string, label: string, values: readonly V[]) {
+    const metric = new Gauge({ name, help, labelNames: [label], registers })
+    for (const value of values) metric.labels(value).set(0)
+    return { set: (value: V, to: number) => metric.labels(value).set(to) }
+  }
+
+  return {
+    registry,
+
+    connectionsTotal: counter('elemta_connections_total', 'SMTP connections accepted'),
+    connectionsActive: gauge('elemta_connections_active', 'SMTP connections open now'),
+    connectionDuration: histogram('elemta_connection_duration_seconds', 'From connect to close', LONG_SECONDS),
+    connectionErrors: counterBy('elemta_connection_errors_total', 'Connections that ended badly', 'reason', [
+      'too-many', // global limit: 421
+      'too-many-from-client',
+      'timeout',
+      'errors', // too many errors: 421
+      'reset', // closed by the client in the middle of a transaction
+    ]),
+    messagesReceived: counter('elemta_messages_received_total', 'Messages accepted: 250 after the dot'),
+    messagesRejected: counterBy('elemta_messages_rejected_total', 'Transactions refused, by where', 'stage', [
+      'mail',
+      'rcpt',
+      'data',
+    ]),
+    messagesDeferredAtIngress: counter(
+      'elemta_messages_tempfailed_total',
+      '4yz after the dot: not accepted, the client keeps it',
+    ),
+    recipientsAccepted: counter('elemta_recipients_accepted_total', 'Recipients of accepted messages'),
+    messageSize: histogram('elemta_message_size_bytes', 'Octets of accepted messages', BYTES),
+    acceptDuration: histogram('elemta_accept_duration_seconds', 'From the final dot to the 250: making durable'),
+
+    queueSize: gaugeBy(
+      'elemta_queue_size',
+      'Jobs by where they stand; failed: dead letters',
+      'queue_type',
+      QUEUE_TYPES,
+    ),
+    queueOldestAge: gaugeBy(
+      'elemta_queue_oldest_age_seconds',
+      'Age of the oldest message waiting',
+      'queue_type',
+      QUEUE_TYPES,
+    ),
+    queueProcessingTime: histogram(
+      'elemta_queue_processing_time_seconds',
+      'From acceptance to the last recipient’s end state',
+      LONG_SECONDS,
+    ),
+    jobCrashes: counterBy('elemta_job_crashes_total', 'Jobs whose worker failed or died', 'stage', [
+      'scan',
+      'delivery',
+    ]),
+    deadLetters: counterBy('elemta_dead_letters_total', 'Jobs given up after too many crashes', 'stage', [
+      'scan',
+      'delivery',
+    ]),
+    ledgerImbalance: gauge(
+      'elemta_ledger_imbalance',
+      'Accepted recipients that are in no queue and have no end state; must be 0',
+    ),
+
+    messagesDelivered: counter('elemta_messages_delivered_total', 'Recipients delivered'),
+    messagesFailed: counter('elemta_messages_failed_total', 'Recipients failed for good'),
+    deliveryAttempts: counter('elemta_delivery_attempts_total', 'Recipients tried'),
+    deliverySuccesses: counter('elemta_delivery_successes_total', 'Recipients for which the next hop said 2yz'),
+    deliveryFailures: counterBy('elemta_delivery_failures_total', 'Recipients not delivered in an attempt', 'kind', [
+      'deferred',
+      'failed',
+    ]),
+    deliveryRetries: counter('elemta_delivery_retries_total', 'Recipients tried again after a deferral'),
+    deliveryDuration: histogram('elemta_delivery_duration_seconds', 'One attempt, connection to outcome'),
+
+    verdicts: counterBy('elemta_verdicts_total', 'Verdicts by decision', 'decision', DECISIONS),
+    unscannedDelivered: counter('elemta_unscanned_messages_total', 'Messages passed on although no scanner saw them'),
+    scannersConfigured: gauge('elemta_scanners_configured', 'Scanners that mail has to pass; 0: mail passes unscanned'),
+    scanLatency: histogram('elemta_security_scan_latency_seconds', 'All scanners of one message together'),
+    scannerUp: gaugeBy('elemta_scanner_up', '1 when the scanner answered its last ping', 'scanner', [
+      'clamav',
+      'rspamd',
+    ]),
+
+    clamavScans: counter('elemta_clamav_scans_total', 'ClamAV scans begun'),
+    clamavViruses: counter('elemta_clamav_virus_detected_total', 'Scans that found a virus'),
+    clamavHeuristics: counter('elemta_clamav_heuristics_total', 'Scans that found something suspicious: Heuristics.*'),
+    clamavErrors: counterBy('elemta_clamav_scan_errors_total', 'Scans without a result', 'failure', FAILURES),
+    clamavDuration: histogram('elemta_clamav_scan_duration_seconds', 'One ClamAV scan'),
+    clamavDatabaseUpdated: gauge(
+      'elemta_clamav_database_updated_timestamp',
+      'When the signatures were built, seconds since 1970; 0: unknown or the built-in test set',
+    ),
+
+    rspamdScans: counter('elemta_rspamd_scans_total', 'Rspamd scans begun'),
+    rspamdSpam: counter('elemta_rspamd_spam_total', 'Scans scored as spam: add header and above'),
+    rspamdHam: counter('elemta_rspamd_ham_total', 'Scans scored below add header'),
+    rspamdErrors: counterBy('elemta_rspamd_scan_errors_total', 'Scans without a result', 'failure', FAILURES),
+    rspamdDuration: histogram('elemta_rspamd_scan_duration_seconds', 'One Rspamd scan'),
+    rspamdScore: histogram('elemta_rspamd_score', 'Scores', SCORES),
+    rspamdActions: counterBy('elemta_rspamd_actions_total', 'Actions that Rspamd proposed', 'action', RSPAMD_ACTIONS),
+  }
+}

@@ -1,0 +1,39 @@
+// Port: a queue of jobs of one kind. May hand a job out twice (at-least-once); never loses one.
+// Adapters: job-queue-sqlite. Every adapter passes test/contract/job-queue.ts.
+import type { Job } from '../mail/job.ts'
+
+/** An exclusive right to a job for a time. */
+export type Lease<J extends Job> = Readonly<{
+  job: J
+  /** How often the job was handed out, this time included: 1 unless a worker died or gave it back. */
+  tries: number
+  /** Milliseconds since 1970. */
+  enqueuedAt: number
+  /** The adapter's proof of the lease. */
+  token: string
+}>
+
+export type QueueTally = Readonly<{
+  /** Jobs and their recipients, by where they stand. */
+  incoming: Readonly<{ jobs: number; recipients: number }>
+  active: Readonly<{ jobs: number; recipients: number }>
+  dead: Readonly<{ jobs: number; recipients: number }>
+  /** When the oldest job that is not dead was enqueued, milliseconds since 1970; absent when there is none. */
+  oldestEnqueuedAt?: number
+}>
+
+export interface JobQueue<J extends Job> {
+  /** Durable when it resolves. A job whose id is queued already changes nothing. */
+  enqueue(job: J): Promise<void>
+  /** Up to `max` jobs, oldest first; waits until there is one. Resolves empty only once `signal` is aborted. */
+  lease(max: number, signal: AbortSignal): Promise<Lease<J>[]>
+  /** Starts the lease's time again; false when the lease is lost: stop working on the job. */
+  extend(lease: Lease<J>): Promise<boolean>
+  /** The job is finished and leaves the queue. A lost lease changes nothing. */
+  done(lease: Lease<J>): Promise<void>
+  /** Gives the job back, to be handed out again after `delay` milliseconds. */
+  retry(lease: Lease<J>, delay: number, reason: string): Promise<void>
+  /** The job crashed its workers too often: kept with its reason, not handed out again. */
+  deadLetter(lease: Lease<J>, reason: string): Promise<void>
+  tally(): Promise<QueueTally>
+}

@@ -1,0 +1,36 @@
+// Port: message records with their events, claims on recipients, and deferrals.
+// Adapters: record-store-sqlite. Every adapter passes test/contract/record-store.ts.
+import type { Deferral } from '../mail/job.ts'
+import type { AcceptedMessage, MessageRecord, RecipientState, RecipientStatus, TraceEvent } from '../mail/record.ts'
+
+export type RecordQuery = Readonly<{ messageId: string } | { address: string }> & Readonly<{ limit: number }>
+
+/** For the ledger, in recipients. `accepted` is what was counted when accepting, not the sum of the states. */
+export type RecordTally = Readonly<{ accepted: number; states: Readonly<Record<RecipientState, number>> }>
+
+export type DeferralTally = Readonly<{ deferrals: number; recipients: number; oldestAcceptedAt?: number }>
+
+/** The right to try a recipient: whose it is (a lease's token) and until when, milliseconds since 1970. */
+export type Claim = Readonly<{ claimant: string; until: number }>
+
+export interface RecordStore {
+  /** A new record, every recipient `queued`. Durable when it resolves; rejects when the queue id exists. */
+  create(message: AcceptedMessage, event: TraceEvent): Promise<void>
+  /** Appends events and moves recipients, as one. Durable when it resolves. A final state is never left again. */
+  note(queueId: string, events: readonly TraceEvent[], changes: readonly RecipientStatus[]): Promise<void>
+  get(queueId: string): Promise<MessageRecord | undefined>
+  /** Newest first. An address is looked for among senders and recipients, compared without case. */
+  find(query: RecordQuery): Promise<MessageRecord[]>
+  /**
+   * Claims recipients for one attempt and returns those that were got: not in a final state, and not claimed
+   * by somebody else whose time is not over at `now`. Keeps two workers from delivering the same copy.
+   */
+  claim(queueId: string, recipients: readonly string[], claim: Claim, now: number): Promise<string[]>
+  /** Keeps a job until it is due. Durable when it resolves. The same job id again replaces the deferral. */
+  defer(deferral: Deferral): Promise<void>
+  /** Deferrals due at `now`, oldest first, at most `max`. They stay until `undefer`. */
+  due(now: number, max: number): Promise<Deferral[]>
+  undefer(jobId: string): Promise<void>
+  tally(): Promise<RecordTally>
+  tallyDeferrals(): Promise<DeferralTally>
+}
