@@ -7,7 +7,7 @@ export type Log = Logger
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
 
 export function createLog({ level = 'info', terminal = false }: { level?: LogLevel; terminal?: boolean } = {}): Log {
-  const options = { level, base: undefined, timestamp: pino.stdTimeFunctions.isoTime, messageKey: 'event' }
+  const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, messageKey: 'event' }
   if (!terminal) return pino(options)
   return pino(options, pretty({ colorize: true, messageKey: 'event', translateTime: 'HH:MM:ss.l', singleLine: true }))
 }
