@@ -1,0 +1,66 @@
+// The operator's port: /metrics for Prometheus, /healthz (the process lives) and /readyz (it can do its work).
+// /readyz answers 503 as soon as one check fails, and always says which and why.
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Registry } from 'prom-client'
+
+/** One line of /readyz. A warning is shown but does not make the answer 503. */
+export type Check = Readonly<{ name: string; state: 'ok' | 'warning' | 'failed'; detail: string }>
+
+export type OpsOptions = Readonly<{
+  address: string
+  port: number
+  registry: Registry
+  /** Brings gauges up to date before a scrape. */
+  refresh: () => Promise<void>
+  checks: () => Promise<readonly Check[]>
+}>
+
+export type OpsServer = Readonly<{ port: number; close(): Promise<void> }>
+
+/** Resolves when the port is bound; rejects with the system's error (EADDRINUSE, EACCES …). */
+export async function startOpsServer({ address, port, registry, refresh, checks }: OpsOptions): Promise<OpsServer> {
+  const server = createServer((request, response) => {
+    answer(request.url?.split('?')[0] ?? '/')
+      .catch((error: unknown) => ({ status: 500, type: 'text/plain', body: `${String(error)}\n` }))
+      .then(({ status, type, body }) => response.writeHead(status, { 'content-type': type }).end(body))
+      .catch(() => response.destroy())
+  })
+
+  async function answer(path: string): Promise<{ status: number; type: string; body: string }> {
+    switch (path) {
+      case '/metrics':
+        await refresh()
+        return { status: 200, type: registry.contentType, body: await registry.metrics() }
+      case '/healthz':
+        return { status: 200, type: 'text/plain', body: 'ok\n' }
+      case '/readyz': {
+        const all = await checks()
+        const ready = all.every(({ state }) => state !== 'failed')
+        const body = `${JSON.stringify({ ready, checks: all }, undefined, 2)}\n`
+        return { status: ready ? 200 : 503, type: 'application/json', body }
+      }
+      default:
+        return { status: 404, type: 'text/plain', body: 'try /metrics, /healthz or /readyz\n' }
+    }
+  }
+
+  await listen(server, address, port)
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () => {
+      server.closeAllConnections()
+      return new Promise(resolve => server.close(() => resolve()))
+    },
+  }
+}
+
+function listen(server: Server, address: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, address, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}

@@ -1,0 +1,60 @@
+// Puts deferred jobs that are due back on their queue. A deferral is normal, not an error; a crash between the two
+// writes only enqueues a job that is queued already, which changes nothing.
+import type { Deferral } from '../mail/job.ts'
+import type { Log } from '../platform/log.ts'
+import type { Backends } from '../storage/backends.ts'
+
+type SweepBackends = Pick<Backends, 'records' | 'scanJobs' | 'deliveryJobs' | 'together'>
+
+/** Deferrals looked at in one pass; the next pass takes the rest. */
+const BATCH = 5000
+
+/** One pass: everything due at `now`, of the given kinds. Returns how many jobs went back. */
+export async function sweepDeferred(
+  { records, scanJobs, deliveryJobs, together }: SweepBackends,
+  now: number,
+  wanted: (deferral: Deferral) => boolean = () => true,
+): Promise<number> {
+  const due = (await records.due(now, BATCH)).filter(wanted)
+  const writes = due.map(({ job }) => {
+    const changes = job.recipients.map(recipient => ({ recipient, state: 'queued' as const }))
+    return together(
+      () => (job.kind === 'scan' ? scanJobs.enqueue(job) : deliveryJobs.enqueue(job)),
+      () => records.note(job.queueId, [], changes),
+      () => records.undefer(job.id),
+    )
+  })
+  await Promise.all(writes)
+  return due.length
+}
+
+export type Sweeper = Readonly<{
+  /** Brings all deferred scans back at once: for the moment when a scanner has come back. */
+  flushScans(): Promise<void>
+  stop(): Promise<void>
+}>
+
+/** Sweeps every `interval` milliseconds until stopped. */
+export function startSweeper(backends: SweepBackends, now: () => number, interval: number, log: Log): Sweeper {
+  let pass: Promise<unknown> = Promise.resolve()
+  const enqueue = (time: () => number, wanted?: (deferral: Deferral) => boolean) => {
+    pass = pass
+      .then(() => sweepDeferred(backends, time(), wanted))
+      .catch(error => log.error({ why: String(error) }, 'sweep-failed'))
+    return pass
+  }
+  const timer = setInterval(() => void enqueue(now), interval)
+  return {
+    async flushScans() {
+      const brought = await enqueue(
+        () => Number.MAX_SAFE_INTEGER,
+        ({ job }) => job.kind === 'scan',
+      )
+      if (brought) log.info({ jobs: brought }, 'scans-flushed')
+    },
+    async stop() {
+      clearInterval(timer)
+      await pass
+    },
+  }
+}

@@ -1,0 +1,80 @@
+// A message's story as text for people: one line a step, with times, the scanners' answers and the next hop's reply.
+import type { MessageRecord, TraceEvent } from '../mail/record.ts'
+import type { Finding } from '../mail/verdict.ts'
+
+const SHOWN_RECIPIENTS = 5
+
+/** The whole story, newline-terminated. Times are UTC; `+` is the time since acceptance. */
+export function formatTrace({ message, recipients, events }: MessageRecord): string {
+  const { queueId, acceptedAt, client, envelope, size, messageId } = message
+  const helo = client.helo === '' ? '' : ` (${client.helo})`
+  const lines = [
+    queueId,
+    `  from       <${envelope.reversePath}>`,
+    `  to         ${shorten(envelope.recipients.map(({ address }) => `<${address}>`))}`,
+    `  client     ${client.address}${helo}${client.user === undefined ? '' : `, user ${client.user}`}`,
+    `  message    ${size} octets${messageId === undefined ? '' : `, Message-ID ${messageId}`}`,
+    ...events.map(event => `  ${clock(event.at)} +${seconds((event.at - acceptedAt) / 1000)}  ${describe(event)}`),
+    `  now        ${states(recipients)}`,
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+function describe(event: TraceEvent): string {
+  switch (event.event) {
+    case 'accepted':
+      return `accepted: ${event.reply}`
+    case 'scanned':
+      return `scanned in ${seconds(event.seconds)}: ${event.findings.map(describeFinding).join('; ') || 'no scanner configured'}`
+    case 'verdict':
+      return `verdict: ${event.decision}${event.why === '' ? '' : `, ${event.why}`}`
+    case 'quarantined':
+    case 'held':
+    case 'discarded':
+      return `${event.event}: ${event.why} (${shorten(event.recipients)})`
+    case 'delivered':
+    case 'failed':
+      return `${event.event}: <${event.recipient}> by ${event.nextHop} in ${seconds(event.seconds)}: ${event.reply}`
+    case 'deferred': {
+      const by = event.nextHop === undefined ? '' : ` by ${event.nextHop}`
+      const next = new Date(event.dueAt).toISOString()
+      return `deferred (${event.stage}, attempt ${event.attempt})${by}: ${event.why}; next attempt ${next} (${shorten(event.recipients)})`
+    }
+    case 'dead-letter':
+      return `dead letter (${event.stage}): ${event.why} (${shorten(event.recipients)})`
+  }
+}
+
+/** One scanner's answer in a few words: `ClamAV clean`, `Rspamd 3.1 of 15, no action`. */
+export function describeFinding(finding: Finding): string {
+  const scanner = finding.scanner === 'clamav' ? 'ClamAV' : 'Rspamd'
+  switch (finding.kind) {
+    case 'clean':
+      return `${scanner} clean`
+    case 'virus':
+    case 'heuristic':
+      return `${scanner} found ${finding.signature}`
+    case 'scored':
+      return `${scanner} ${finding.score.toFixed(1)} of ${finding.requiredScore.toFixed(1)}, ${finding.action}`
+    case 'could-not-scan':
+      return `${scanner} could not scan: ${finding.failure}, ${finding.detail}`
+  }
+}
+
+function states(recipients: MessageRecord['recipients']): string {
+  const groups = Map.groupBy(recipients, ({ state }) => state)
+  return [...groups].map(([state, of]) => `${state}: ${shorten(of.map(({ recipient }) => recipient))}`).join('; ')
+}
+
+function shorten(names: readonly string[]): string {
+  const shown = names.slice(0, SHOWN_RECIPIENTS).join(', ')
+  return names.length > SHOWN_RECIPIENTS ? `${shown} and ${names.length - SHOWN_RECIPIENTS} more` : shown
+}
+
+function clock(at: number): string {
+  return new Date(at).toISOString().replace('T', ' ')
+}
+
+function seconds(value: number): string {
+  return `${value.toFixed(3)} s`
+}

@@ -1,0 +1,119 @@
+// The one worker loop: lease, run, settle; drain on demand. What a job means is the handler's business.
+// A handler that throws gives its job back with a growing delay; a job whose worker died is handed out again by the
+// queue. After `maxTries` a job goes to the dead letters with its reason. A job that was tried before is suspected of
+// killing its worker and runs alone, so that the innocent ones around it do not share its fate.
+import type { Job } from '../mail/job.ts'
+import type { Log } from '../platform/log.ts'
+import type { Metrics } from '../platform/metrics.ts'
+import type { JobQueue, Lease } from '../storage/job-queue.ts'
+
+export type WorkerOptions<J extends Job> = Readonly<{
+  stage: J['kind']
+  queue: JobQueue<J>
+  /** Jobs in work at the same time. */
+  concurrency: number
+  /** Does the job and settles its lease (`done` belongs into the job's last write). */
+  handle(lease: Lease<J>, signal: AbortSignal): Promise<void>
+  /** Settles a job that is given up: writes it down and calls `deadLetter`. */
+  giveUp(lease: Lease<J>, why: string): Promise<void>
+  /** Leases are renewed at this interval, in milliseconds. */
+  renewEvery?: number
+  maxTries?: number
+  log: Log
+  metrics: Metrics
+}>
+
+export type Worker = Readonly<{
+  /** Takes no more jobs and resolves when those in work are settled. */
+  drain(): Promise<void>
+}>
+
+/** Before a job that failed is handed out again: 1 s, 2 s, 4 s … at most a minute. */
+export function retryDelay(tries: number): number {
+  return Math.min(1000 * 2 ** (tries - 1), 60_000)
+}
+
+export function startWorker<J extends Job>(options: WorkerOptions<J>): Worker {
+  const { stage, queue, concurrency, handle, giveUp, renewEvery = 60_000, maxTries = 5, log, metrics } = options
+  const stopping = new AbortController()
+  const running = new Set<Promise<void>>()
+  const suspects: Lease<J>[] = []
+
+  async function run(lease: Lease<J>): Promise<void> {
+    const { queueId } = lease.job
+    const lost = new AbortController()
+    const renewal = setInterval(() => {
+      queue.extend(lease).then(
+        kept => {
+          if (!kept) lost.abort(new Error('the lease was lost'))
+        },
+        error => log.warn({ queueId, stage, error: String(error) }, 'lease-not-renewed'),
+      )
+    }, renewEvery)
+    try {
+      if (lease.tries > maxTries) await giveUp(lease, `its worker failed or died ${lease.tries - 1} times`)
+      else await handle(lease, lost.signal)
+    } catch (error) {
+      metrics.jobCrashes.inc(stage)
+      const why = error instanceof Error ? error.message : String(error)
+      log.error({ queueId, stage, tries: lease.tries, why, stack: (error as Error)?.stack }, 'job-failed')
+      // Not awaited to succeed: when the storage is gone too, the lease runs out by itself.
+      await queue
+        .retry(lease, retryDelay(lease.tries), why)
+        .catch(cause => log.error({ queueId, stage, why: String(cause) }, 'job-not-returned'))
+    } finally {
+      clearInterval(renewal)
+    }
+  }
+
+  function start(lease: Lease<J>): Promise<void> {
+    const work = run(lease).finally(() => running.delete(work))
+    running.add(work)
+    return work
+  }
+
+  async function loop(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      if (suspects.length > 0) {
+        await Promise.all(running)
+        await start(suspects.shift()!)
+        continue
+      }
+      if (running.size >= concurrency) {
+        await Promise.race(running)
+        continue
+      }
+      const leases = await queue.lease(concurrency - running.size, stopping.signal).catch(async error => {
+        log.error({ stage, why: String(error) }, 'lease-failed')
+        await pause(1000, stopping.signal)
+        return []
+      })
+      for (const lease of leases) {
+        if (lease.tries > 1) suspects.push(lease)
+        else void start(lease)
+      }
+    }
+    await Promise.all(running)
+    for (const lease of suspects.splice(0)) await queue.retry(lease, 0, 'drained before it was begun').catch(() => {})
+  }
+
+  const finished = loop()
+  return {
+    async drain() {
+      stopping.abort()
+      await finished
+    },
+  }
+}
+
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    const timer = setTimeout(done, milliseconds)
+    function done() {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    signal.addEventListener('abort', done)
+  })
+}
