@@ -1,0 +1,164 @@
+// From the file to a Config: YAML, variables, types, rules. All problems of the file are reported together, each with
+// file, line and column, as one ConfigError; nothing is guessed and nothing half-valid gets through.
+// Relative paths in the file are relative to the working directory.
+import { existsSync, readFileSync } from 'node:fs'
+import { isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml'
+import { type Config, configSchema } from './config.ts'
+import { ConfigError, type ConfigProblem, describeIssue, didYouMean, formatKey } from './config-errors.ts'
+import { type Contradiction, contradictions } from './config-rules.ts'
+import { isGroup, isSecret, keysOf, schemaAt, valueAt } from './config-shape.ts'
+import { type Environment, resolveVariables } from './config-variables.ts'
+import { environment } from './environment.ts'
+
+type Path = readonly PropertyKey[]
+
+/** More than the levels of nesting in the schema. */
+const MAX_DEPTH = 6
+
+/** Where the configuration is looked for when none is named, in this order. */
+export const CONFIG_FILES = ['./config/elemta.yaml', '/etc/elemta/elemta.yaml'] as const
+
+/** The file that is used when `named` is not given; throws ConfigError when there is none. */
+export function findConfigFile(named?: string): string {
+  const found = [named ?? CONFIG_FILES].flat().find(file => existsSync(file))
+  if (found !== undefined) return found
+  const message =
+    named === undefined
+      ? `there is no configuration file: tried ${CONFIG_FILES.join(' and ')}; name one with --config FILE`
+      : `there is no such file: ${named}`
+  throw new ConfigError([{ key: '', message }])
+}
+
+/** Reads and checks a configuration file; throws ConfigError with all of its problems. */
+export function loadConfig(named?: string, env: Environment = environment): Config {
+  const file = findConfigFile(named)
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new ConfigError([{ file, key: '', message: `cannot be read: ${(error as Error).message}` }])
+  }
+  return parseConfig(text, { file, env })
+}
+
+/** The same for text that came from somewhere else; `file` is what problems call it. */
+export function parseConfig(text: string, { file, env }: Readonly<{ file: string; env: Environment }>): Config {
+  const source = readYaml(text, file)
+  const reported: Located[] = [...source.problems]
+  const report = (path: Path, message: string, at: 'key' | 'value' = 'value') => {
+    const key = formatKey(path)
+    // A value that could not be had, or is of the wrong kind, is not worth a second complaint.
+    if (!reported.some(problem => problem.key === key))
+      reported.push({ file, ...source.locate(path, at), key, message })
+  }
+
+  const written = resolveVariables(source.value, configSchema, { env, report })
+  const result = configSchema.safeParse(written)
+  const wrong: Path[] = []
+  for (const issue of result.error?.issues ?? []) {
+    if (issue.code !== 'unrecognized_keys') {
+      wrong.push(issue.path)
+      report(issue.path, describeIssue(issue, valueAt(written, issue.path)))
+      continue
+    }
+    const valid = validKeys(written, issue.path)
+    for (const key of issue.keys) {
+      wrong.push([...issue.path, key])
+      report([...issue.path, key], `unknown key${didYouMean(key, valid)}`, 'key')
+    }
+  }
+  for (const { path, message } of brokenRules(written, wrong)) report(path, message)
+  if (result.success && reported.length === 0) return result.data
+  const inOrder = reported.toSorted((one, other) => one.line - other.line || one.column - other.column)
+  throw new ConfigError(inOrder)
+}
+
+function validKeys(written: unknown, path: Path): string[] {
+  const schema = schemaAt(configSchema, written, path)
+  const keys = (schema && keysOf(schema, valueAt(written, path))) ?? {}
+  return Object.entries(keys).flatMap(([key, type]) => (isSecret(type) ? [key, `${key}_file`] : [key]))
+}
+
+/**
+ * Contradictions in what is left of the file once everything that is wrong by itself is taken out, so that one typing
+ * error does not hide them. What follows from a key that had to go is not reported: it may be untrue.
+ */
+function brokenRules(written: unknown, wrong: readonly Path[]): readonly Contradiction[] {
+  const rest = structuredClone(written)
+  const gone: Path[] = []
+  let remove = wrong
+  for (let round = 0; round < MAX_DEPTH; round++) {
+    // From the back, so that indices still mean what they meant.
+    for (const path of remove.toReversed()) gone.push(...removeAt(rest, path))
+    const { data, error } = configSchema.safeParse(rest)
+    if (data !== undefined) {
+      const doubtful = (read: Path) => gone.some(path => startsWith(path, read) || startsWith(read, path))
+      return contradictions(data).filter(({ reads }) => !reads.some(doubtful))
+    }
+    // A required key is missing: the group that needs it goes as a whole.
+    remove = error.issues.map(({ path }) => path.slice(0, -1))
+  }
+  return []
+}
+
+/** Takes out what is at `path` and returns the paths that do not mean any more what they meant. */
+function removeAt(value: unknown, path: Path): Path[] {
+  const parent = valueAt(value, path.slice(0, -1))
+  const last = path.at(-1)
+  if (Array.isArray(parent) && typeof last === 'number') {
+    const moved = parent.slice(last).map((_, n) => [...path.slice(0, -1), last + n])
+    parent.splice(last, 1)
+    return moved
+  }
+  if (isGroup(parent) && last !== undefined) delete parent[String(last)]
+  return [path]
+}
+
+function startsWith(path: Path, start: Path): boolean {
+  return start.every((part, n) => path[n] === part)
+}
+
+type Located = ConfigProblem & Readonly<{ line: number; column: number }>
+
+type Source = Readonly<{
+  value: unknown
+  problems: readonly Located[]
+  /** Line and column of the key or value at `path`, or of the nearest group around it. */
+  locate(path: Path, at: 'key' | 'value'): { line: number; column: number }
+}>
+
+/** Parses YAML 1.2. Throws ConfigError where the text is so broken that its keys cannot be looked at. */
+function readYaml(text: string, file: string): Source {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true })
+  const position = (offset: number) => {
+    const { line, col } = lines.linePos(offset)
+    return { line: Math.max(line, 1), column: Math.max(col, 1) }
+  }
+  const problems = [...document.errors, ...document.warnings].map(({ code, message, pos }) => ({
+    file,
+    ...position(pos[0]),
+    key: '',
+    message: code === 'DUPLICATE_KEY' ? 'the same key stands here twice' : `not valid YAML: ${message}`,
+  }))
+  if (document.errors.some(({ code }) => code !== 'DUPLICATE_KEY')) throw new ConfigError(problems)
+
+  const locate: Source['locate'] = (path, at) => {
+    for (let depth = path.length; depth > 0; depth--) {
+      const around = document.getIn(path.slice(0, depth - 1), true)
+      const last = path[depth - 1]
+      const pair = isMap(around)
+        ? around.items.find(({ key }) => isScalar(key) && String(key.value) === last)
+        : undefined
+      const value = document.getIn(path.slice(0, depth), true)
+      const node = at === 'value' && depth === path.length ? value : (pair?.key ?? value)
+      if (isNode(node) && node.range) return position(node.range[0])
+    }
+    return position(document.contents?.range?.[0] ?? 0)
+  }
+  try {
+    return { value: document.toJS() ?? {}, problems, locate }
+  } catch (error) {
+    throw new ConfigError([...problems, { file, key: '', message: `not valid YAML: ${(error as Error).message}` }])
+  }
+}

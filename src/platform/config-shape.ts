@@ -1,0 +1,63 @@
+// Which keys and elements a place of the configuration has, asked of the schema itself, so that suggestions,
+// variables and secrets need no list of their own.
+import { z } from 'zod'
+
+type Schema = z.core.$ZodType
+
+/** The type itself, without the wrappers that give it a default or make it optional. */
+export function unwrap(schema: Schema): Schema {
+  let inner = schema
+  while (inner instanceof z.ZodPrefault || inner instanceof z.ZodOptional) inner = inner.unwrap()
+  return inner
+}
+
+/** The keys of an object type; of a union, those of the member that `value` names. */
+export function keysOf(schema: Schema, value?: unknown): Readonly<Record<string, Schema>> | undefined {
+  const type = unwrap(schema)
+  if (type instanceof z.ZodObject) return type.shape
+  if (!(type instanceof z.ZodDiscriminatedUnion) || !isGroup(value)) return undefined
+  const { discriminator } = type.def
+  for (const option of type.options) {
+    const shape = keysOf(option)
+    const name = shape?.[discriminator]
+    if (name !== undefined && z.safeParse(name, value[discriminator]).success) return shape
+  }
+  return undefined
+}
+
+/** The type of a list's elements. */
+export function elementOf(schema: Schema): Schema | undefined {
+  const type = unwrap(schema)
+  return type instanceof z.ZodArray ? type.element : undefined
+}
+
+/** The type at `path`, as far as `value` (the whole file's) leads there. */
+export function schemaAt(schema: Schema, value: unknown, path: readonly PropertyKey[]): Schema | undefined {
+  let type: Schema | undefined = schema
+  let here = value
+  for (const part of path) {
+    if (type === undefined) return undefined
+    type = typeof part === 'number' ? elementOf(type) : keysOf(type, here)?.[String(part)]
+    here = valueAt(here, [part])
+  }
+  return type
+}
+
+/** What stands at `path` of parsed YAML; undefined where it leads nowhere. */
+export function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  let here = value
+  for (const part of path) {
+    if (typeof here !== 'object' || here === null || !Object.hasOwn(here, part)) return undefined
+    here = (here as Record<PropertyKey, unknown>)[part]
+  }
+  return here
+}
+
+/** `config show` must not print it, and `<key>_file` may stand in its place. */
+export function isSecret(schema: Schema): boolean {
+  return z.globalRegistry.get(unwrap(schema))?.writeOnly === true
+}
+
+export function isGroup(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
