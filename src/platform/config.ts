@@ -20,6 +20,9 @@ import {
 
 const SCANNER_THREADS_PER_CORE = 3
 
+const retrySchedule = () =>
+  z.array(duration().refine(delay => delay > 0, 'a wait of 0s would retry without a pause')).min(1)
+
 const listener = z.strictObject({
   address: listenAddress().prefault('127.0.0.1').describe('Where to listen: 0.0.0.0 is every IPv4 address'),
   port: port().describe('25 in production; 2525 needs no privileges; 0 takes any free one'),
@@ -152,15 +155,16 @@ export const configSchema = z.strictObject({
         .prefault(() => SCANNER_THREADS_PER_CORE * availableParallelism())
         .meta({ perMachine: true })
         .describe('Messages scanned at the same time; by default 3 per processor core'),
+      retry_schedule: retrySchedule()
+        .prefault(['10s', '30s', '1m', '5m', '15m'])
+        .describe('Waits before scanning again when a scanner failed; the last one repeats, its return ends them'),
     })
     .prefault({})
     .describe('When and how much to scan'),
   delivery: z
     .strictObject({
       concurrency: z.int().min(1).prefault(20).describe('Messages delivered at the same time'),
-      retry_schedule: z
-        .array(duration())
-        .min(1)
+      retry_schedule: retrySchedule()
         .prefault(['1m', '5m', '15m', '30m', '1h', '2h', '4h'])
         .describe('Waits between attempts; the last one repeats'),
       lifetime: duration().prefault('5d').describe('After this long in the queue a message is given up'),
