@@ -1,0 +1,134 @@
+// The composition root: puts the adapters of a home together behind the ports. The embedded home is one data
+// directory that one process owns; another process may read it meanwhile.
+// Fails with a SpoolError when the directory cannot or must not be used, and has then changed nothing in it.
+import type { DeliveryJob, ScanJob } from './mail/job.ts'
+import type { Log } from './platform/log.ts'
+import type { Backends } from './storage/backends.ts'
+import type { JobQueue } from './storage/job-queue.ts'
+import { createSqliteJobQueue, tallyJobs, voidLeases } from './storage/job-queue-sqlite.ts'
+import { lockDirectory } from './storage/lock-sqlite.ts'
+import { type ContentReader, createContentReader, createDiskMessageStore } from './storage/message-store-disk.ts'
+import { openReader } from './storage/reader-sqlite.ts'
+import {
+  createRecordReader,
+  createSqliteRecordStore,
+  type RecordReader,
+  voidClaims,
+} from './storage/record-store-sqlite.ts'
+import { checkDatabase, createDatabase, databaseExists } from './storage/schema-sqlite.ts'
+import { SpoolError } from './storage/spool-error.ts'
+import { databasePath, makeDataDirectory, prepareSpool, setFilesAside, spoolFiles } from './storage/spool-files-disk.ts'
+import { sweep } from './storage/sweep-sqlite.ts'
+import { startWriter } from './storage/writer-sqlite.ts'
+
+const LEASE_TIME = 5 * 60_000
+
+export type EmbeddedOptions = Readonly<{
+  dataDir: string
+  /** Milliseconds since 1970. */
+  now: () => number
+  log?: Log
+  /** Milliseconds until the job of a silent worker is handed out again; 5 minutes unless given. */
+  leaseTime?: number
+  /** For tests: a spool that syncs too late, and one that is soon full. */
+  writer?: Readonly<{ synchronous?: 'FULL' | 'NORMAL'; maxPages?: number }>
+}>
+
+/** Opens (and makes, if need be) a data directory as its only owner: leases and claims of a predecessor are void. */
+export async function openEmbedded(options: EmbeddedOptions): Promise<Backends> {
+  const { dataDir, now, log, leaseTime = LEASE_TIME } = options
+  const closers: (() => unknown)[] = []
+  let closing: Promise<void> | undefined
+  async function closeAll() {
+    for (const closer of closers.reverse()) await closer()
+  }
+  function close() {
+    closing ??= closeAll()
+    return closing
+  }
+
+  try {
+    await makeDataDirectory(dataDir)
+    closers.push(lockDirectory(dataDir))
+
+    const path = databasePath(dataDir)
+    if (databaseExists(path)) {
+      checkDatabase(path, { thorough: true })
+    } else {
+      const aside = await setFilesAside(dataDir, now())
+      if (aside !== undefined) log?.warn({ path: aside }, 'spool-set-aside')
+      createDatabase(path)
+    }
+    await prepareSpool(dataDir)
+
+    const onCrash = (error: Error) => log?.error({ err: error }, 'spool-writer-died')
+    const writer = await startWriter({ path, synchronous: 'FULL', ...options.writer, onCrash })
+    closers.push(() => writer.close())
+    const reader = openReader(path)
+    closers.push(() => reader.close())
+    await writer.run([voidLeases('scan_jobs', now()), voidLeases('delivery_jobs', now()), voidClaims()])
+
+    const messages = createDiskMessageStore({ writer, reader, files: spoolFiles(dataDir) })
+    const swept = await sweep(dataDir, messages, reader)
+    if (swept.files + swept.contents > 0) log?.info(swept, 'spool-swept')
+
+    const queue = { writer, reader, now, leaseTime }
+    const scanJobs = createSqliteJobQueue<ScanJob>({ ...queue, table: 'scan_jobs' })
+    const deliveryJobs = createSqliteJobQueue<DeliveryJob>({ ...queue, table: 'delivery_jobs' })
+    closers.push(scanJobs.close, deliveryJobs.close)
+
+    return {
+      messages,
+      records: createSqliteRecordStore({ writer, reader }),
+      scanJobs,
+      deliveryJobs,
+      async together(...writes) {
+        const started: Promise<unknown>[] = []
+        try {
+          writer.group(() => {
+            for (const write of writes) started.push(write())
+          })
+        } finally {
+          await Promise.allSettled(started)
+        }
+        await Promise.all(started)
+      },
+      close,
+    }
+  } catch (error) {
+    await close()
+    if (error instanceof SpoolError) throw error
+    const { message } = error as Error
+    throw new SpoolError(dataDir, `the spool cannot be opened (${message})`, 'See to the cause and start again', {
+      cause: error,
+    })
+  }
+}
+
+export type ReadOnlyBackends = Readonly<{
+  messages: ContentReader
+  records: RecordReader
+  scanJobs: Pick<JobQueue<ScanJob>, 'tally'>
+  deliveryJobs: Pick<JobQueue<DeliveryJob>, 'tally'>
+  close(): void
+}>
+
+/** Opens a data directory for reading, whether or not a process works on it, as operators' commands do. */
+export async function openEmbeddedReadOnly({
+  dataDir,
+  now,
+}: Pick<EmbeddedOptions, 'dataDir' | 'now'>): Promise<ReadOnlyBackends> {
+  const path = databasePath(dataDir)
+  if (!databaseExists(path)) {
+    throw new SpoolError(dataDir, 'there is no spool here', 'Name the data directory of a gateway that has run')
+  }
+  checkDatabase(path, { thorough: false })
+  const reader = openReader(path)
+  return {
+    messages: createContentReader({ reader, files: spoolFiles(dataDir) }),
+    records: createRecordReader(reader),
+    scanJobs: { tally: async () => tallyJobs(reader, 'scan_jobs', now()) },
+    deliveryJobs: { tally: async () => tallyJobs(reader, 'delivery_jobs', now()) },
+    close: () => reader.close(),
+  }
+}

@@ -1,0 +1,171 @@
+// A job queue as a table of the spool's database. Leases are updates with a random token; a job is visible when its
+// time has come, be that after enqueueing, after a retry's delay or because its lease ran out.
+// Handing out is not synced (a power cut then hands out once more); everything else is durable when it resolves.
+// Waiting costs nothing: `lease` is woken by what this process enqueues, and by one timer for the next visible time.
+import type { Job } from '../mail/job.ts'
+import type { JobQueue, Lease, QueueTally } from './job-queue.ts'
+import type { Reader } from './reader-sqlite.ts'
+import type { Writer } from './writer-sqlite.ts'
+import type { Operation, SqlRow } from './writer-thread-sqlite.ts'
+
+export type JobTable = 'scan_jobs' | 'delivery_jobs'
+
+/** The clock may be set meanwhile: look again after a minute at the latest. */
+const LONGEST_TIMER = 60_000
+
+export function createSqliteJobQueue<J extends Job>({
+  table,
+  writer,
+  reader,
+  now,
+  leaseTime,
+}: {
+  table: JobTable
+  writer: Writer
+  reader: Reader
+  now: () => number
+  /** Milliseconds until a job whose worker is silent is handed out again. */
+  leaseTime: number
+}): JobQueue<J> & { close(): void } {
+  const ENQUEUE = `INSERT INTO ${table} (id, enqueued_at, visible_at, recipients, doc) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (id) DO NOTHING`
+  const LEASE = `UPDATE ${table} SET visible_at = ?, tries = tries + 1, token = hex(randomblob(8))
+    WHERE seq IN (SELECT seq FROM ${table} WHERE dead = 0 AND visible_at <= ? ORDER BY visible_at, seq LIMIT ?)
+    RETURNING seq, tries, enqueued_at, token, doc`
+  const EXTEND = `UPDATE ${table} SET visible_at = ? WHERE id = ? AND token = ? RETURNING seq`
+  const DONE = `DELETE FROM ${table} WHERE id = ? AND token = ?`
+  const RETRY = `UPDATE ${table} SET token = NULL, visible_at = ?, reason = ? WHERE id = ? AND token = ?`
+  const DEAD_LETTER = `UPDATE ${table} SET token = NULL, dead = 1, reason = ? WHERE id = ? AND token = ?`
+  const NEXT = `SELECT min(visible_at) AS next FROM ${table} WHERE dead = 0`
+
+  const waiting = new Set<PromiseWithResolvers<void>>()
+  let timer: NodeJS.Timeout | undefined
+  let arrivals = 0
+  let closed = false
+
+  function wakeOne() {
+    const [first] = waiting
+    if (first === undefined) return
+    waiting.delete(first)
+    first.resolve()
+  }
+
+  /** Sets the timer for the next job that becomes visible by itself. */
+  function arm() {
+    clearTimeout(timer)
+    if (waiting.size === 0 || closed) return
+    const next = reader.get(NEXT)?.next
+    if (typeof next !== 'number') return
+    timer = setTimeout(wakeOne, Math.min(Math.max(next - now(), 1), LONGEST_TIMER))
+  }
+
+  async function untilWoken(signal: AbortSignal) {
+    const waiter = Promise.withResolvers<void>()
+    const onAbort = () => waiter.resolve()
+    waiting.add(waiter)
+    signal.addEventListener('abort', onAbort)
+    arm()
+    try {
+      await waiter.promise
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+      waiting.delete(waiter)
+      // Whoever is woken while leaving must not keep the news to itself.
+      if (signal.aborted) wakeOne()
+    }
+  }
+
+  const write = (sql: string, ...params: Operation['params']) => writer.run([{ sql, params }])
+
+  return {
+    async enqueue(job) {
+      const at = now()
+      await write(ENQUEUE, job.id, at, at, job.recipients.length, JSON.stringify(job))
+      arrivals++
+      wakeOne()
+    },
+
+    async lease(max, signal) {
+      while (!signal.aborted) {
+        const seen = arrivals
+        const at = now()
+        const operation = { sql: LEASE, params: [at + leaseTime, at, max] }
+        const [rows = []] = await writer.run([operation], { durable: false })
+        if (rows.length > 0) {
+          if (rows.length === max) wakeOne()
+          arm()
+          return rows.toSorted((a, b) => Number(a.seq) - Number(b.seq)).map(row => leaseOf<J>(row))
+        }
+        if (arrivals === seen && !signal.aborted) await untilWoken(signal)
+      }
+      return []
+    },
+
+    async extend({ job, token }) {
+      const operation = { sql: EXTEND, params: [now() + leaseTime, job.id, token] }
+      const [rows = []] = await writer.run([operation], { durable: false })
+      return rows.length > 0
+    },
+
+    async done({ job, token }) {
+      await write(DONE, job.id, token)
+    },
+
+    async retry({ job, token }, delay, reason) {
+      await write(RETRY, now() + delay, reason, job.id, token)
+      arrivals++
+      wakeOne()
+    },
+
+    async deadLetter({ job, token }, reason) {
+      await write(DEAD_LETTER, reason, job.id, token)
+    },
+
+    async tally() {
+      return tallyJobs(reader, table, now())
+    },
+
+    close() {
+      closed = true
+      clearTimeout(timer)
+      for (const { reject } of waiting) reject(new Error('the job queue is closed'))
+      waiting.clear()
+    },
+  }
+}
+
+/** Jobs by where they stand; one whose lease has run out is back among the incoming. */
+export function tallyJobs(reader: Reader, table: JobTable, now: number): QueueTally {
+  const sums = 'count(*) AS jobs, coalesce(sum(recipients), 0) AS recipients'
+  const open = reader.all(
+    `SELECT token IS NOT NULL AND visible_at > ? AS active, ${sums}, min(enqueued_at) AS oldest
+     FROM ${table} WHERE dead = 0 GROUP BY active`,
+    now,
+  )
+  const dead = reader.get(`SELECT ${sums} FROM ${table} WHERE dead = 1`)
+  const oldest = open.map(row => Number(row.oldest))
+  return {
+    incoming: count(open.find(row => row.active === 0)),
+    active: count(open.find(row => row.active === 1)),
+    dead: count(dead),
+    ...(oldest.length > 0 && { oldestEnqueuedAt: Math.min(...oldest) }),
+  }
+}
+
+/** Nobody holds a lease any more: for a process that has just become the only owner. Tries stay. */
+export function voidLeases(table: JobTable, now: number): Operation {
+  return { sql: `UPDATE ${table} SET token = NULL, visible_at = ? WHERE dead = 0 AND token IS NOT NULL`, params: [now] }
+}
+
+function leaseOf<J extends Job>(row: SqlRow): Lease<J> {
+  return {
+    job: JSON.parse(String(row.doc)),
+    tries: Number(row.tries),
+    enqueuedAt: Number(row.enqueued_at),
+    token: String(row.token),
+  }
+}
+
+function count(row: SqlRow | undefined): { jobs: number; recipients: number } {
+  return { jobs: Number(row?.jobs ?? 0), recipients: Number(row?.recipients ?? 0) }
+}

@@ -1,0 +1,175 @@
+// Message records, claims and deferrals as tables of the spool's database. Writes go to the writer and are durable
+// when they resolve, except claims: they end with the process anyway. Reads see everything that has resolved.
+import type { Deferral } from '../mail/job.ts'
+import type { AcceptedMessage, MessageRecord, RecipientState, RecipientStatus, TraceEvent } from '../mail/record.ts'
+import { RECIPIENT_STATES } from '../mail/record.ts'
+import type { Reader } from './reader-sqlite.ts'
+import type { RecordStore } from './record-store.ts'
+import { FINAL, OPEN } from './schema-sqlite.ts'
+import type { Writer } from './writer-sqlite.ts'
+import type { Operation } from './writer-thread-sqlite.ts'
+
+const ADD_MESSAGE = `INSERT INTO messages (queue_id, sender, message_id, accepted_at, doc, accepted)
+  VALUES (?, ?, ?, ?, ?, ?)`
+const ADD_RECIPIENT = `INSERT INTO recipients (queue_id, recipient, state) VALUES (?, ?, 'queued')`
+const COUNT_ACCEPTED = `UPDATE totals SET recipients = recipients + ? WHERE name = 'accepted'`
+// The subquery is NULL, which the column refuses, when there is no such record.
+const ADD_EVENT = `INSERT INTO events (queue_id, doc)
+  VALUES ((SELECT queue_id FROM messages WHERE queue_id = ?), ?)`
+const MOVE = `UPDATE recipients SET state = ?, claimant = NULL, claimed_until = NULL
+  WHERE queue_id = ? AND recipient IN (SELECT value FROM json_each(?)) AND NOT ${FINAL}`
+const CLAIM = `UPDATE recipients SET claimant = ?, claimed_until = ?
+  WHERE queue_id = ? AND recipient IN (SELECT value FROM json_each(?)) AND NOT ${FINAL}
+    AND (claimant IS NULL OR claimant = ? OR claimed_until <= ?)
+  RETURNING recipient`
+const DEFER = `INSERT INTO deferrals (job_id, due_at, accepted_at, recipients, doc)
+  VALUES (?, ?, (SELECT accepted_at FROM messages WHERE queue_id = ?), ?, ?)
+  ON CONFLICT (job_id) DO UPDATE SET due_at = excluded.due_at, accepted_at = excluded.accepted_at,
+    recipients = excluded.recipients, doc = excluded.doc`
+
+export type RecordReader = Pick<RecordStore, 'get' | 'find' | 'due' | 'tally' | 'tallyDeferrals'>
+
+export function createSqliteRecordStore({ writer, reader }: { writer: Writer; reader: Reader }): RecordStore {
+  return {
+    ...createRecordReader(reader),
+
+    async create(message, event) {
+      const { queueId, acceptedAt, envelope, messageId = null } = message
+      const recipients = distinctRecipients(message)
+      const doc = JSON.stringify(message)
+      await writer.run([
+        {
+          sql: ADD_MESSAGE,
+          params: [queueId, envelope.reversePath, messageId, acceptedAt, doc, JSON.stringify(event)],
+        },
+        ...recipients.map(recipient => ({ sql: ADD_RECIPIENT, params: [queueId, recipient] })),
+        { sql: COUNT_ACCEPTED, params: [recipients.length] },
+      ])
+    },
+
+    async note(queueId, events, changes) {
+      const operations: Operation[] = [
+        ...events.map(event => ({ sql: ADD_EVENT, params: [queueId, JSON.stringify(event)] })),
+        ...runsOfOneState(changes).map(({ state, recipients }) => ({
+          sql: MOVE,
+          params: [state, queueId, JSON.stringify(recipients)],
+        })),
+      ]
+      await writer.run(operations)
+    },
+
+    async claim(queueId, recipients, { claimant, until }, now) {
+      const params = [claimant, until, queueId, JSON.stringify(recipients), claimant, now]
+      const [rows = []] = await writer.run([{ sql: CLAIM, params }], { durable: false })
+      const claimed = new Set(rows.map(row => row.recipient))
+      return recipients.filter(recipient => claimed.has(recipient))
+    },
+
+    async defer(deferral) {
+      const { job, dueAt } = deferral
+      const params = [job.id, dueAt, job.queueId, job.recipients.length, JSON.stringify(deferral)]
+      await writer.run([{ sql: DEFER, params }])
+    },
+
+    async undefer(jobId) {
+      await writer.run([{ sql: 'DELETE FROM deferrals WHERE job_id = ?', params: [jobId] }])
+    },
+  }
+}
+
+/** The reading half, which needs no writer. */
+export function createRecordReader(reader: Reader): RecordReader {
+  function read(queueId: string): MessageRecord | undefined {
+    const row = reader.get('SELECT doc, accepted FROM messages WHERE queue_id = ?', queueId)
+    if (row === undefined) return undefined
+    const message: AcceptedMessage = JSON.parse(String(row.doc))
+    const states = new Map(
+      reader
+        .all('SELECT recipient, state FROM recipients WHERE queue_id = ?', queueId)
+        .map(({ recipient, state }) => [String(recipient), state as RecipientState]),
+    )
+    const events = reader.all('SELECT doc FROM events WHERE queue_id = ? ORDER BY seq', queueId)
+    return {
+      message,
+      recipients: distinctRecipients(message).map(recipient => ({ recipient, state: states.get(recipient)! })),
+      events: [row.accepted, ...events.map(event => event.doc)].map(doc => JSON.parse(String(doc)) as TraceEvent),
+    }
+  }
+
+  return {
+    async get(queueId) {
+      return read(queueId)
+    },
+
+    // Queue ids sort by time, so the newest are found in the indexes without reading the rest.
+    async find(query) {
+      const rows =
+        'messageId' in query
+          ? reader.all(
+              'SELECT queue_id FROM messages WHERE message_id = ? ORDER BY queue_id DESC LIMIT ?',
+              query.messageId,
+              query.limit,
+            )
+          : reader.all(
+              `SELECT queue_id FROM (SELECT queue_id FROM messages WHERE sender = ?1 ORDER BY queue_id DESC LIMIT ?2)
+               UNION
+               SELECT queue_id FROM (SELECT DISTINCT queue_id FROM recipients
+                 WHERE recipient = ?1 COLLATE NOCASE ORDER BY queue_id DESC LIMIT ?2)
+               ORDER BY queue_id DESC LIMIT ?2`,
+              query.address,
+              query.limit,
+            )
+      return rows.map(row => read(String(row.queue_id))!)
+    },
+
+    async due(now, max) {
+      const sql = 'SELECT doc FROM deferrals WHERE due_at <= ? ORDER BY due_at, rowid LIMIT ?'
+      return reader.all(sql, now, max).map(row => JSON.parse(String(row.doc)) as Deferral)
+    },
+
+    async tally() {
+      const states = Object.fromEntries(RECIPIENT_STATES.map(state => [state, 0])) as Record<RecipientState, number>
+      let accepted = 0
+      for (const { name, recipients } of reader.all('SELECT name, recipients FROM totals')) {
+        if (name === 'accepted') accepted = Number(recipients)
+        else states[name as RecipientState] = Number(recipients)
+      }
+      for (const row of reader.all(`SELECT state, count(*) AS n FROM recipients WHERE ${OPEN} GROUP BY state`)) {
+        states[row.state as RecipientState] = Number(row.n)
+      }
+      return { accepted, states }
+    },
+
+    async tallyDeferrals() {
+      const row = reader.get(
+        'SELECT count(*) AS n, coalesce(sum(recipients), 0) AS recipients, min(accepted_at) AS oldest FROM deferrals',
+      )
+      return {
+        deferrals: Number(row?.n),
+        recipients: Number(row?.recipients),
+        ...(typeof row?.oldest === 'number' && { oldestAcceptedAt: row.oldest }),
+      }
+    },
+  }
+}
+
+/** Nobody claims a recipient any more: for a process that has just become the only owner. */
+export function voidClaims(): Operation {
+  const sql = `UPDATE recipients SET claimant = NULL, claimed_until = NULL WHERE ${OPEN} AND claimant IS NOT NULL`
+  return { sql, params: [] }
+}
+
+function distinctRecipients({ envelope }: AcceptedMessage): string[] {
+  return [...new Set(envelope.recipients.map(recipient => recipient.address))]
+}
+
+/** Neighbours that move to the same state, in the order given: a later change wins over an earlier one. */
+function runsOfOneState(changes: readonly RecipientStatus[]): { state: RecipientState; recipients: string[] }[] {
+  const runs: { state: RecipientState; recipients: string[] }[] = []
+  for (const { recipient, state } of changes) {
+    const last = runs.at(-1)
+    if (last?.state === state) last.recipients.push(recipient)
+    else runs.push({ state, recipients: [recipient] })
+  }
+  return runs
+}

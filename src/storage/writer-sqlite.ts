@@ -1,0 +1,146 @@
+// The main thread's end of the writer: collects operations while a batch is on its way and sends everything that came
+// in meanwhile as the next one. So messages that finish together share one sync, and the event loop never waits for it.
+// First in, first out. A promise resolves when its operations are committed (durable ones: synced), or rejects with
+// nothing of its group done; `code` is then 'ENOSPC' where the disk is full, 'EIO' where it failed.
+import { Worker } from 'node:worker_threads'
+import type { BatchReply, Failure, Operation, SqlRow, WriterThreadOptions } from './writer-thread-sqlite.ts'
+
+type Rows = readonly (readonly SqlRow[])[]
+
+export type Writer = Readonly<{
+  /** Runs operations as one, or as a part of the group being collected. Octets among the parameters are given away. */
+  run(operations: readonly Operation[], options?: { durable?: boolean }): Promise<Rows>
+  /** Whatever is run synchronously inside becomes one group: all or none. Nothing is run when `body` throws. */
+  group(body: () => void): void
+  /** Finishes what was given, brings the log into the database and ends the thread. */
+  close(): Promise<void>
+}>
+
+type Part = { from: number; count: number; resolve(rows: Rows): void; reject(error: Error): void }
+type Group = { operations: Operation[]; durable: boolean; parts: Part[] }
+
+/** Starts the thread on an existing database. `onCrash` is told when the thread dies: nothing can be written then. */
+export async function startWriter(
+  options: WriterThreadOptions & { onCrash?: (error: Error) => void },
+): Promise<Writer> {
+  const { onCrash, ...threadOptions } = options
+  const thread = new Worker(new URL('./writer-thread-sqlite.ts', import.meta.url), {
+    workerData: threadOptions,
+    execArgv: [],
+    name: 'spool-writer',
+  })
+  await new Promise<void>((resolve, reject) => {
+    thread.once('message', () => {
+      thread.off('error', reject)
+      resolve()
+    })
+    thread.once('error', reject)
+  })
+
+  let collecting: Group | undefined
+  let pending: Group[] = []
+  let inFlight: Group[] = []
+  let scheduled = false
+  let unusable: Error | undefined
+  let whenIdle: (() => void) | undefined
+
+  function submit(group: Group) {
+    pending.push(group)
+    if (scheduled || inFlight.length > 0) return
+    // Not at once: what other connections finish in this turn of the event loop comes along.
+    scheduled = true
+    setImmediate(() => {
+      scheduled = false
+      send()
+    })
+  }
+
+  function send() {
+    if (pending.length === 0) {
+      whenIdle?.()
+      return
+    }
+    inFlight = pending
+    pending = []
+    const octets = inFlight.flatMap(group => group.operations.flatMap(({ params }) => params.flatMap(bufferOf)))
+    thread.postMessage(
+      { groups: inFlight.map(group => group.operations), durable: inFlight.some(group => group.durable) },
+      octets,
+    )
+  }
+
+  thread.on('message', (reply: BatchReply) => {
+    const finished = inFlight
+    inFlight = []
+    send()
+    for (const [n, group] of finished.entries()) settle(group, reply[n]!)
+  })
+
+  function fail(error: Error) {
+    if (unusable !== undefined) return
+    unusable = error
+    for (const group of [...inFlight, ...pending]) rejectAll(group, error)
+    inFlight = []
+    pending = []
+    whenIdle?.()
+    onCrash?.(error)
+  }
+  thread.on('error', error => fail(error as Error))
+  thread.on('exit', () => fail(new Error('the thread that writes the spool has ended')))
+
+  return {
+    run(operations, { durable = true } = {}) {
+      if (unusable !== undefined) return Promise.reject(unusable)
+      return new Promise<Rows>((resolve, reject) => {
+        const group = collecting ?? { operations: [], durable: false, parts: [] }
+        group.parts.push({ from: group.operations.length, count: operations.length, resolve, reject })
+        group.operations.push(...operations)
+        group.durable ||= durable
+        if (collecting === undefined) submit(group)
+      })
+    },
+
+    group(body) {
+      if (collecting !== undefined) throw new Error('a group inside a group')
+      const group: Group = { operations: [], durable: false, parts: [] }
+      collecting = group
+      try {
+        body()
+      } catch (error) {
+        rejectAll(group, error as Error)
+        throw error
+      } finally {
+        collecting = undefined
+      }
+      if (group.parts.length > 0) submit(group)
+    },
+
+    async close() {
+      if (unusable !== undefined) return
+      if (scheduled || inFlight.length > 0) await new Promise<void>(resolve => (whenIdle = resolve))
+      unusable ??= new Error('the spool is closed')
+      const exited = new Promise(resolve => thread.once('exit', resolve))
+      thread.postMessage('close')
+      await exited
+    },
+  }
+}
+
+function settle(group: Group, result: Rows | Failure) {
+  if ('code' in result) {
+    rejectAll(group, Object.assign(new Error(result.message), { code: result.code }))
+  } else {
+    for (const { from, count, resolve } of group.parts) resolve(result.slice(from, from + count))
+  }
+}
+
+function rejectAll(group: Group, error: Error) {
+  for (const { reject } of group.parts) reject(error)
+}
+
+/** What can be moved to the thread instead of copied: octets that have their buffer for themselves. */
+function bufferOf(value: unknown): ArrayBuffer[] {
+  if (!(value instanceof Uint8Array)) return []
+  const { buffer } = value
+  return buffer instanceof ArrayBuffer && buffer.byteLength === value.byteLength ? [buffer] : []
+}
