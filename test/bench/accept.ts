@@ -1,0 +1,107 @@
+// How fast messages are accepted durably: 250 only after the message is on the disk. Load from smtp-source, 5 KB.
+// Each round starts every server anew in an empty directory, in an order that turns round every time.
+import { rmSync } from 'node:fs'
+import { observe, processorTime, untilQuiet } from './machine.ts'
+import { run, temporaryDirectory } from './program.ts'
+import type { Comparison, Sample, Target } from './samples.ts'
+import type { Place, Server } from './server.ts'
+import type { SyncShim } from './slow-sync.ts'
+import { type Batch, sendBySource } from './source.ts'
+
+export type Contender = Readonly<{ name: string; start(place: Place): Promise<Server> }>
+
+export type Plan = Readonly<{
+  directory: string
+  rounds: number
+  /** Length of a measured run, about. */
+  seconds: number
+  /** How long to wait for others to be quiet before a run, seconds. */
+  patience: number
+  shim: SyncShim | undefined
+  say(text: string): void
+}>
+
+type Variant = Readonly<{ title: string; reuse: boolean; sessions: number; targets: readonly Target[] }>
+
+const SIZE = 5 * 1024
+const WARM_UP_MESSAGES = 500
+const WARM_UP_SECONDS = 1
+
+export const FAST_DISK: readonly Variant[] = [
+  {
+    title: 'Durable accept, many messages on a connection (5 KB, 20 sessions)',
+    reuse: true,
+    sessions: 20,
+    targets: [
+      { anchor: 'Postfix', atLeast: 3 },
+      { anchor: 'Haraka', atLeast: 5 },
+    ],
+  },
+  {
+    title: 'Durable accept, a connection for each message (5 KB, 20 sessions)',
+    reuse: false,
+    sessions: 20,
+    targets: [{ anchor: 'Postfix', atLeast: 1.5 }],
+  },
+]
+
+export const SLOW_DISK: readonly Variant[] = [
+  {
+    title: 'Durable accept, every sync 2 ms slower, a connection for each message (5 KB, 100 sessions)',
+    reuse: false,
+    sessions: 100,
+    targets: [{ anchor: 'Postfix', atLeast: 1.8 }],
+  },
+]
+
+/** Measures every contender in every variant; `syncDelay` in microseconds needs the shim. */
+export async function compareAccept(
+  plan: Plan,
+  contenders: readonly Contender[],
+  variants: readonly Variant[],
+  syncDelay = 0,
+): Promise<Comparison[]> {
+  const samples = variants.map((): Sample[] => [])
+  for (let round = 1; round <= plan.rounds; round++) {
+    for (const contender of round % 2 === 1 ? contenders : contenders.toReversed()) {
+      const directory = temporaryDirectory(plan.directory)
+      const server = await contender.start({ directory, environment: plan.shim?.environment(syncDelay) ?? {} })
+      for (const [index, variant] of variants.entries()) {
+        const sample = await measure(plan, server, variant)
+        samples[index]!.push({ ...sample, server: contender.name, round })
+        plan.say(`round ${round} ${contender.name}: ${sample.rate.toFixed(0)}/s, ${variant.title}`)
+      }
+      await server.stop()
+      rmSync(directory, { recursive: true })
+      await run('sync', []) // what this server left to write must not slow the next
+    }
+  }
+  return variants.map(({ title, targets }, index) => ({ title, targets, samples: samples[index]!, notes: [] }))
+}
+
+async function measure(plan: Plan, server: Server, variant: Variant): Promise<Omit<Sample, 'server' | 'round'>> {
+  const batch = (messages: number): Batch => ({ ...variant, port: server.port, size: SIZE, messages })
+  const rate = await warmUp(batch(WARM_UP_MESSAGES))
+  const messages = Math.max(WARM_UP_MESSAGES, Math.round(rate * plan.seconds))
+  await untilQuiet(plan.patience)
+  const [cpu, syncs] = [processorTime(server.pids), plan.shim?.count()]
+  const { seconds, othersCores, disturbed } = await observe(() => sendBySource(batch(messages)))
+  return {
+    rate: messages / seconds,
+    cpu: ((processorTime(server.pids) - cpu) / messages) * 1e6,
+    ...(syncs === undefined ? {} : { syncs: (plan.shim!.count() - syncs) / messages }),
+    othersCores,
+    disturbed,
+  }
+}
+
+/** Batches until the server has seen a second of load; returns the rate of the last one. */
+async function warmUp(batch: Batch): Promise<number> {
+  const started = performance.now()
+  let rate = 0
+  while (performance.now() - started < WARM_UP_SECONDS * 1000) {
+    const { seconds } = await observe(() => sendBySource(batch))
+    rate = batch.messages / seconds
+  }
+  return rate
+}
