@@ -50,7 +50,9 @@ export function describeIssue(issue: z.core.$ZodIssue, value: unknown): string {
   switch (issue.code) {
     case 'invalid_type': {
       const kind = KINDS[issue.expected] ?? issue.expected
-      return value === undefined ? `is missing: expected ${kind}` : `expected ${kind}, not ${show(value)}`
+      if (value === undefined) return `is missing: expected ${kind}`
+      const remedy = value === null && issue.expected === 'array' ? ': write [] for an empty one' : ''
+      return `expected ${kind}, not ${show(value)}${remedy}`
     }
     case 'invalid_value':
       return `expected ${oneOf(issue.values)}, not ${show(value)}${didYouMean(value, issue.values)}`

@@ -2,12 +2,12 @@
 // file, line and column, as one ConfigError; nothing is guessed and nothing half-valid gets through.
 // Relative paths in the file are relative to the working directory.
 import { existsSync, readFileSync } from 'node:fs'
-import { isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml'
 import { type Config, configSchema } from './config.ts'
-import { ConfigError, type ConfigProblem, describeIssue, didYouMean, formatKey } from './config-errors.ts'
+import { ConfigError, describeIssue, didYouMean, formatKey } from './config-errors.ts'
 import { type Contradiction, contradictions } from './config-rules.ts'
 import { isGroup, isSecret, keysOf, schemaAt, valueAt } from './config-shape.ts'
 import { type Environment, resolveVariables } from './config-variables.ts'
+import { type Located, readYaml } from './config-yaml.ts'
 import { environment } from './environment.ts'
 
 type Path = readonly PropertyKey[]
@@ -75,8 +75,8 @@ export function parseConfig(text: string, { file, env }: Readonly<{ file: string
 
 function validKeys(written: unknown, path: Path): string[] {
   const schema = schemaAt(configSchema, written, path)
-  const keys = (schema && keysOf(schema, valueAt(written, path))) ?? {}
-  return Object.entries(keys).flatMap(([key, type]) => (isSecret(type) ? [key, `${key}_file`] : [key]))
+  const keys = keysOf(schema, valueAt(written, path))
+  return [...keys].flatMap(([key, type]) => (isSecret(type) ? [key, `${key}_file`] : [key]))
 }
 
 /**
@@ -116,49 +116,4 @@ function removeAt(value: unknown, path: Path): Path[] {
 
 function startsWith(path: Path, start: Path): boolean {
   return start.every((part, n) => path[n] === part)
-}
-
-type Located = ConfigProblem & Readonly<{ line: number; column: number }>
-
-type Source = Readonly<{
-  value: unknown
-  problems: readonly Located[]
-  /** Line and column of the key or value at `path`, or of the nearest group around it. */
-  locate(path: Path, at: 'key' | 'value'): { line: number; column: number }
-}>
-
-/** Parses YAML 1.2. Throws ConfigError where the text is so broken that its keys cannot be looked at. */
-function readYaml(text: string, file: string): Source {
-  const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true })
-  const position = (offset: number) => {
-    const { line, col } = lines.linePos(offset)
-    return { line: Math.max(line, 1), column: Math.max(col, 1) }
-  }
-  const problems = [...document.errors, ...document.warnings].map(({ code, message, pos }) => ({
-    file,
-    ...position(pos[0]),
-    key: '',
-    message: code === 'DUPLICATE_KEY' ? 'the same key stands here twice' : `not valid YAML: ${message}`,
-  }))
-  if (document.errors.some(({ code }) => code !== 'DUPLICATE_KEY')) throw new ConfigError(problems)
-
-  const locate: Source['locate'] = (path, at) => {
-    for (let depth = path.length; depth > 0; depth--) {
-      const around = document.getIn(path.slice(0, depth - 1), true)
-      const last = path[depth - 1]
-      const pair = isMap(around)
-        ? around.items.find(({ key }) => isScalar(key) && String(key.value) === last)
-        : undefined
-      const value = document.getIn(path.slice(0, depth), true)
-      const node = at === 'value' && depth === path.length ? value : (pair?.key ?? value)
-      if (isNode(node) && node.range) return position(node.range[0])
-    }
-    return position(document.contents?.range?.[0] ?? 0)
-  }
-  try {
-    return { value: document.toJS() ?? {}, problems, locate }
-  } catch (error) {
-    throw new ConfigError([...problems, { file, key: '', message: `not valid YAML: ${(error as Error).message}` }])
-  }
 }

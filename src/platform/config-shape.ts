@@ -4,6 +4,8 @@ import { z } from 'zod'
 
 type Schema = z.core.$ZodType
 
+const NO_KEYS: ReadonlyMap<string, Schema> = new Map()
+
 /** The type itself, without the wrappers that give it a default or make it optional. */
 export function unwrap(schema: Schema): Schema {
   let inner = schema
@@ -11,23 +13,23 @@ export function unwrap(schema: Schema): Schema {
   return inner
 }
 
-/** The keys of an object type; of a union, those of the member that `value` names. */
-export function keysOf(schema: Schema, value?: unknown): Readonly<Record<string, Schema>> | undefined {
-  const type = unwrap(schema)
-  if (type instanceof z.ZodObject) return type.shape
-  if (!(type instanceof z.ZodDiscriminatedUnion) || !isGroup(value)) return undefined
+/** The keys of an object type; of a union, those of the member that `value` names; of anything else none. */
+export function keysOf(schema: Schema | undefined, value?: unknown): ReadonlyMap<string, Schema> {
+  const type = schema && unwrap(schema)
+  if (type instanceof z.ZodObject) return new Map(Object.entries(type.shape))
+  if (!(type instanceof z.ZodDiscriminatedUnion) || !isGroup(value)) return NO_KEYS
   const { discriminator } = type.def
   for (const option of type.options) {
     const shape = keysOf(option)
-    const name = shape?.[discriminator]
+    const name = shape.get(discriminator)
     if (name !== undefined && z.safeParse(name, value[discriminator]).success) return shape
   }
-  return undefined
+  return NO_KEYS
 }
 
 /** The type of a list's elements. */
-export function elementOf(schema: Schema): Schema | undefined {
-  const type = unwrap(schema)
+export function elementOf(schema: Schema | undefined): Schema | undefined {
+  const type = schema && unwrap(schema)
   return type instanceof z.ZodArray ? type.element : undefined
 }
 
@@ -37,7 +39,7 @@ export function schemaAt(schema: Schema, value: unknown, path: readonly Property
   let here = value
   for (const part of path) {
     if (type === undefined) return undefined
-    type = typeof part === 'number' ? elementOf(type) : keysOf(type, here)?.[String(part)]
+    type = typeof part === 'number' ? elementOf(type) : keysOf(type, here).get(String(part))
     here = valueAt(here, [part])
   }
   return type
@@ -54,8 +56,8 @@ export function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
 }
 
 /** `config show` must not print it, and `<key>_file` may stand in its place. */
-export function isSecret(schema: Schema): boolean {
-  return z.globalRegistry.get(unwrap(schema))?.writeOnly === true
+export function isSecret(schema: Schema | undefined): boolean {
+  return schema !== undefined && z.globalRegistry.get(unwrap(schema))?.writeOnly === true
 }
 
 export function isGroup(value: unknown): value is Record<string, unknown> {

@@ -13,11 +13,11 @@ export function formatConfig(config: Config): string {
 }
 
 function printable(value: unknown, schema: z.core.$ZodType | undefined): unknown {
-  if (Array.isArray(value)) return value.map(item => printable(item, schema && elementOf(schema)))
-  if (schema !== undefined && isSecret(schema)) return value === undefined ? undefined : MASK
+  if (Array.isArray(value)) return value.map(item => printable(item, elementOf(schema)))
+  if (isSecret(schema)) return value === undefined ? undefined : MASK
   // What looks like a variable is none any more: config-variables.ts reads $${ as ${.
-  if (typeof value === 'string') return value.replaceAll('${', '$${')
+  if (typeof value === 'string') return value.replaceAll('${', () => '$${')
   if (!isGroup(value)) return value
-  const keys = (schema && keysOf(schema, value)) ?? {}
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, printable(inner, keys[key])]))
+  const keys = keysOf(schema, value)
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, printable(inner, keys.get(key))]))
 }

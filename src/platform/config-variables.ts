@@ -23,24 +23,23 @@ export function resolveVariables(value: unknown, schema: z.core.$ZodType, option
 function resolve(value: unknown, { schema, path }: Place, options: ResolveOptions): unknown {
   if (typeof value === 'string') return substitute(value, { schema, path }, options)
   if (Array.isArray(value)) {
-    const element = schema && elementOf(schema)
+    const element = elementOf(schema)
     return value.map((item, n) => resolve(item, { schema: element, path: [...path, n] }, options))
   }
   // A group whose keys are all commented out.
   if (value === null && schema !== undefined && unwrap(schema) instanceof z.ZodObject) return {}
   if (!isGroup(value)) return value
 
-  const keys = (schema && keysOf(schema, value)) ?? {}
-  const resolved: Record<string, unknown> = {}
-  for (const [key, inner] of Object.entries(value)) {
-    const place = { schema: keys[key], path: [...path, key] }
+  const keys = keysOf(schema, value)
+  const entries = Object.entries(value).map(([key, inner]) => {
+    const at = [...path, key]
+    const resolved = resolve(inner, { schema: keys.get(key), path: at }, options)
     const secret = key.replace(/_file$/, '')
-    const isFile = secret !== key && keys[secret] !== undefined && isSecret(keys[secret])
-    if (!isFile) resolved[key] = resolve(inner, place, options)
-    else if (Object.hasOwn(value, secret)) options.report(place.path, `${secret} is given as well: leave one out`)
-    else resolved[secret] = fileContent(resolve(inner, place, options), place.path, options)
-  }
-  return resolved
+    if (secret === key || !isSecret(keys.get(secret))) return [key, resolved]
+    if (Object.hasOwn(value, secret)) options.report(at, `${secret} is given as well: leave one out`)
+    return [secret, fileContent(resolved, at, options)]
+  })
+  return Object.fromEntries(entries)
 }
 
 function fileContent(file: unknown, path: readonly PropertyKey[], { report }: ResolveOptions): string {

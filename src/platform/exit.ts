@@ -1,5 +1,6 @@
 // How a command ends: the codes of sysexits(3), which mail programs and service managers know, and one error that
 // carries its code. Anything else that is thrown is a fault of ours.
+import { ConfigError } from './config-errors.ts'
 
 export const EXIT = {
   usage: 64,
@@ -27,9 +28,10 @@ const UNAVAILABLE: Readonly<Record<string, string>> = {
 
 /** The exit code for anything thrown, and what to tell the person in front of the terminal: never a stack trace. */
 export function exitFor(error: unknown): Readonly<{ exitCode: number; message: string }> {
-  if (!(error instanceof Error)) return { exitCode: EXIT.software, message: String(error) }
-  const { message } = error
-  if ('problems' in error) return { exitCode: EXIT.config, message }
+  if (!(error instanceof Error)) return { exitCode: EXIT.software, message: `elemta: ${String(error)}` }
+  // These begin with file and line, so that editors and terminals can jump there.
+  if (error instanceof ConfigError) return { exitCode: EXIT.config, message: error.message }
+  const message = `elemta: ${error.message}`
   if (error instanceof ExitError) return { exitCode: error.exitCode, message }
   const hint = 'code' in error ? UNAVAILABLE[String(error.code)] : undefined
   if (hint !== undefined) return { exitCode: EXIT.unavailable, message: `${message}: ${hint}` }
