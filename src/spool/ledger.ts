@@ -34,7 +34,11 @@ export function ledgerOf(records: RecordTally, deferrals: DeferralTally, queues:
   return { accepted: records.accepted, delivered, failed, quarantined, discarded, deleted, held, queued, imbalance }
 }
 
-type LedgerBackends = Pick<Backends, 'records' | 'scanJobs' | 'deliveryJobs'>
+type LedgerBackends = Readonly<{
+  records: Pick<Backends['records'], 'tally' | 'tallyDeferrals'>
+  scanJobs: Pick<Backends['scanJobs'], 'tally'>
+  deliveryJobs: Pick<Backends['deliveryJobs'], 'tally'>
+}>
 
 /** The ledger now. The tallies are not one snapshot, so a gap is looked at again before it is believed. */
 export async function readLedger({ records, scanJobs, deliveryJobs }: LedgerBackends): Promise<Ledger> {
@@ -49,4 +53,19 @@ export async function readLedger({ records, scanJobs, deliveryJobs }: LedgerBack
     if (ledger.imbalance === 0 || look === 5) return ledger
     await new Promise(resolve => setTimeout(resolve, 50 * look))
   }
+}
+
+/** The ledger as a table for people, with its verdict in the last line. */
+export function formatLedger({ accepted, queued, imbalance, ...ended }: Ledger): string {
+  const row = (name: string, count: number) => `${name.padEnd(24)}${String(count).padStart(10)}\n`
+  const verdict =
+    imbalance === 0
+      ? 'balanced: every accepted recipient has an end state or is in a queue\n'
+      : `NOT balanced: ${Math.abs(imbalance)} recipients are ${imbalance > 0 ? 'unaccounted for' : 'counted twice'}\n`
+  return [
+    row('accepted (recipients)', accepted),
+    ...Object.entries(ended).map(([name, count]) => row(`  ${name}`, count)),
+    ...Object.entries(queued).map(([name, count]) => row(`  queued: ${name}`, count)),
+    verdict,
+  ].join('')
 }

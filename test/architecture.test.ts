@@ -1,0 +1,74 @@
+// The shape that docs/architecture.md promises: imports go one way, vendors appear only where their name says so.
+import { globSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import { expect, test } from 'vitest'
+
+const STAGES = ['ingress', 'scan', 'deliver', 'spool', 'console']
+
+/** Which folders a folder may import from, besides itself. */
+const ALLOWED: Record<string, readonly string[]> = {
+  'src/mail': [],
+  'src/platform': ['src/mail'],
+  'src/storage': ['src/mail', 'src/platform'],
+  ...Object.fromEntries(STAGES.map(stage => [`src/${stage}`, ['src/mail', 'src/platform', 'src/storage']])),
+  // The composition root.
+  src: ['src/mail', 'src/platform', 'src/storage'],
+  local: ['src', 'src/mail', 'src/platform', 'src/storage', ...STAGES.map(stage => `src/${stage}`)],
+  bin: ['local', 'src', 'src/mail', 'src/platform', 'src/storage', ...STAGES.map(stage => `src/${stage}`)],
+}
+
+const files = globSync('{bin,local,src}/**/*.ts').map(normalize)
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(file, 'utf8')
+  return [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map(match => match[1]!)
+}
+
+function folderOf(file: string): string {
+  const parts = file.split('/')
+  return parts[0] === 'src' && parts.length > 2 ? `src/${parts[1]}` : parts[0]!
+}
+
+test('there is something to look at', () => {
+  expect(files.length).toBeGreaterThan(30)
+})
+
+test('imports go one way, and stages never import each other', () => {
+  const wrong = files.flatMap(file =>
+    importsOf(file)
+      .filter(target => target.startsWith('.'))
+      .map(target => normalize(join(dirname(file), target)))
+      .filter(target => {
+        const [from, to] = [folderOf(file), folderOf(target)]
+        return from !== to && !ALLOWED[from]?.includes(to)
+      })
+      .map(target => `${file} imports ${target}`),
+  )
+  expect(wrong).toEqual([])
+})
+
+test('a vendor is imported only in files that carry its name', () => {
+  const wrong = files.flatMap(file =>
+    importsOf(file)
+      .filter(target => target === 'node:sqlite' && !file.endsWith('-sqlite.ts'))
+      .map(target => `${file} imports ${target}`),
+  )
+  expect(wrong).toEqual([])
+})
+
+test('only the composition root knows the adapters', () => {
+  const adapter = /storage\/[^/]*-(sqlite|disk|s3|sqs|dynamodb)\.ts$/
+  const wrong = files
+    .filter(file => !file.startsWith('src/storage/') && file !== 'src/backends.ts')
+    .flatMap(file =>
+      importsOf(file)
+        .filter(target => adapter.test(target))
+        .map(target => `${file} imports ${target}`),
+    )
+  expect(wrong).toEqual([])
+})
+
+test('the environment is read in one place', () => {
+  const readers = files.filter(file => /process\.env\b/.test(readFileSync(file, 'utf8')))
+  expect(readers).toEqual(['src/platform/environment.ts'])
+})
