@@ -1,0 +1,37 @@
+// Counts connections per client, so that one cannot take them all. An IPv6 client is its /64, since it owns that.
+import ipaddr from 'ipaddr.js'
+
+export type ClientCount = Readonly<{
+  /** False when the client has `max` connections already; true counts one more, to be given back by `leave`. */
+  enter(address: string): boolean
+  leave(address: string): void
+}>
+
+export function createClientCount(max: number): ClientCount {
+  const counts = new Map<string, number>()
+  return {
+    enter(address) {
+      const key = clientKey(address)
+      const count = counts.get(key) ?? 0
+      if (count >= max) return false
+      counts.set(key, count + 1)
+      return true
+    },
+    leave(address) {
+      const key = clientKey(address)
+      const count = (counts.get(key) ?? 1) - 1
+      if (count > 0) counts.set(key, count)
+      else counts.delete(key)
+    },
+  }
+}
+
+/** The address itself for IPv4, the network of 64 bits for IPv6. */
+export function clientKey(address: string): string {
+  if (!address.includes(':')) return address
+  const parsed = ipaddr.IPv6.parse(address.replace(/%.*$/, ''))
+  return parsed.parts
+    .slice(0, 4)
+    .map(part => part.toString(16))
+    .join(':')
+}

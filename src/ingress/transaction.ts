@@ -1,0 +1,22 @@
+// One mail transaction: what MAIL and RCPT said so far. Begins with an accepted MAIL, ends with the reply after the dot,
+// RSET, EHLO or the end of the session. Its queue id is in every reply that belongs to it.
+import type { Envelope } from '../mail/envelope.ts'
+import { type Reply, reply } from '../mail/reply.ts'
+
+export type Transaction = Readonly<{
+  queueId: string
+  reversePath: string
+  smtputf8: boolean
+  body: Envelope['body']
+  /** Each address once, in the order of the first RCPT. */
+  recipients: Set<string>
+}>
+
+export function envelopeOf({ reversePath, smtputf8, body, recipients }: Transaction): Envelope {
+  return { reversePath, smtputf8, body, recipients: Array.from(recipients, address => ({ address })) }
+}
+
+/** The same reply naming the transaction, so that a client's log and ours can be laid side by side. */
+export function inTransaction(queueId: string, { code, enhancedCode, text }: Reply): Reply {
+  return reply(code, enhancedCode, `${text} (${queueId})`)
+}
