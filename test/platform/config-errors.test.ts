@@ -179,6 +179,11 @@ describe('contradictions', () => {
       'listeners: [{ port: 25, address: 0.0.0.0 }, { port: 25 }]',
       '1:53: listeners[1].port: port 25 is taken by listeners[0]',
     ],
+    [
+      'two listeners, one on every address of both families',
+      'listeners: [{ port: 25, address: 127.0.0.2 }, { port: 25, address: "::" }]',
+      '1:55: listeners[1].port: port 25 is taken by listeners[0]',
+    ],
     ["the operator's port", 'ops:\n  port: 2525', '2:9: ops.port: port 2525 is taken by listeners[0]'],
     [
       'a domain without a route',
@@ -239,6 +244,15 @@ test('what follows from a value that is wrong itself is not reported: it may be 
   expect(problemsOf(`limits: { message_size: 5 MBs }\n${clamav}`)).toHaveLength(1)
   const routes = 'routes: [{ domains: [a.example], to: "smtp:x" }]'
   expect(problemsOf(`relay: { domains: [a.example] }\n${routes}`)).toHaveLength(1)
+})
+
+test('a group without its required keys does not hide what is wrong elsewhere', () => {
+  const yaml = 'listeners: [{ port: 25 }, { port: 25 }]\nroutes:\n  - {}\n  - { domains: ["*"], to: "maildir:x" }'
+  expect(problemsOf(yaml)).toEqual([
+    'elemta.yaml:1:35: listeners[1].port: port 25 is taken by listeners[0]',
+    'elemta.yaml:3:5: routes[0].domains: is missing: expected a list',
+    'elemta.yaml:3:5: routes[0].to: is missing: expected text',
+  ])
 })
 
 test('a name is suggested only when it is near', () => {

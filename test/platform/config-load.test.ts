@@ -102,6 +102,11 @@ test('domains become lower-case A-labels', () => {
   expect(config.relay.domains).toEqual(['example.com', 'xn--bcher-kva.example'])
 })
 
+test('YAML anchors and merge keys spare repetition', () => {
+  const config = configOf('listeners: [&first { address: "::1", port: 25 }, { <<: *first, port: 26 }]')
+  expect(config.listeners[1]).toEqual({ address: '::1', port: 26, mode: 'mx' })
+})
+
 test('client networks: a network, an address, IPv6', () => {
   const networks = ['192.0.2.0/24', '198.51.100.7', '2001:db8::/32', '10.0.0.0/8']
   expect(configOf(`relay: { networks: ${JSON.stringify(networks)} }`).relay.networks).toEqual(networks)
