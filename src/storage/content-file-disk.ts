@@ -15,7 +15,7 @@ export type ContentFile = Readonly<{
   write(chunk: Uint8Array): Promise<void> | undefined
   /** Resolves when octets and name are on stable storage. */
   seal(): Promise<void>
-  /** Removes the file under either name. */
+  /** Removes the file under either name. What cannot be removed is left to the next start; never rejects. */
   discard(): Promise<void>
 }>
 
@@ -23,7 +23,9 @@ export type ContentFile = Readonly<{
 export function createContentFile(temporaryPath: string, path: string): ContentFile {
   let block = Buffer.allocUnsafeSlow(BLOCK)
   let filled = 0
-  let full: Buffer[] = []
+  let full: Buffer<ArrayBuffer>[] = []
+  /** Blocks that are written, to be filled again: a large content leaves no garbage. */
+  const free: Buffer<ArrayBuffer>[] = []
   let unwritten = 0
   let file: FileHandle | undefined
   let failure: Error | undefined
@@ -37,6 +39,7 @@ export function createContentFile(temporaryPath: string, path: string): ContentF
       for (let next = full.shift(); next !== undefined; next = full.shift()) {
         await file.writeFile(next)
         unwritten -= next.length
+        if (next.length === BLOCK) free.push(next)
         if (unwritten <= LOW_WATER) releaseCaller()
         if (failure !== undefined) break
       }
@@ -54,7 +57,7 @@ export function createContentFile(temporaryPath: string, path: string): ContentF
   }
 
   function pushBlock() {
-    full.push(block.subarray(0, filled))
+    full.push(filled === BLOCK ? block : block.subarray(0, filled))
     filled = 0
     writing ??= writeBlocks()
   }
@@ -86,7 +89,7 @@ export function createContentFile(temporaryPath: string, path: string): ContentF
         taken += part.length
         if (filled === BLOCK) {
           pushBlock()
-          block = Buffer.allocUnsafeSlow(BLOCK)
+          block = free.pop() ?? Buffer.allocUnsafeSlow(BLOCK)
         }
       }
       if (unwritten <= HIGH_WATER) return undefined
@@ -106,7 +109,7 @@ export function createContentFile(temporaryPath: string, path: string): ContentF
       await settle().catch(() => {})
       await file?.close().catch(() => {})
       file = undefined
-      await Promise.all([removeFile(temporaryPath), removeFile(path)])
+      await Promise.allSettled([removeFile(temporaryPath), removeFile(path)])
     },
   }
 }

@@ -111,7 +111,7 @@ export function checkDatabase(path: string, { thorough }: { thorough: boolean })
       const check = thorough && statSync(path).size <= FULL_CHECK_BYTES ? 'quick_check(1)' : 'schema_version'
       const [finding] = Object.values(db.prepare(`PRAGMA ${check}`).get() ?? {})
       if (finding === 'ok' || typeof finding === 'number') return
-      damage = String(finding)
+      damage = String(finding).replace(/^\*\*\*.*\n/, '')
     } finally {
       db.close()
     }

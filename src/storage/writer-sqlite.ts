@@ -62,11 +62,10 @@ export async function startWriter(
     }
     inFlight = pending
     pending = []
-    const octets = inFlight.flatMap(group => group.operations.flatMap(({ params }) => params.flatMap(bufferOf)))
-    thread.postMessage(
-      { groups: inFlight.map(group => group.operations), durable: inFlight.some(group => group.durable) },
-      octets,
-    )
+    const groups = inFlight.map(group => group.operations)
+    const durable = inFlight.some(group => group.durable)
+    const octets = groups.flatMap(operations => operations.flatMap(({ params }) => params.flatMap(bufferOf)))
+    thread.postMessage({ groups, durable }, octets)
   }
 
   thread.on('message', (reply: BatchReply) => {

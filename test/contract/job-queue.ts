@@ -1,0 +1,188 @@
+// The contract of the job queue port: what every adapter must do, on top of nothing but the port.
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { ScanJob } from '../../src/mail/job.ts'
+import type { Backends } from '../../src/storage/backends.ts'
+import type { JobQueue } from '../../src/storage/job-queue.ts'
+import { deliveryJob, type Home, type MakeHome, scanJob, untilTestEnds } from './home.ts'
+
+const empty = { jobs: 0, recipients: 0 }
+
+export function jobQueueContract(makeHome: MakeHome): void {
+  describe('job queue', () => {
+    let home: Home
+    let backends: Backends
+    let queue: JobQueue<ScanJob>
+    beforeEach(async () => {
+      home = await makeHome()
+      backends = await home.open()
+      queue = backends.scanJobs
+    })
+    afterEach(async () => {
+      await backends.close()
+      await home.dispose()
+    })
+    const reopen = async () => {
+      await backends.close()
+      backends = await home.open()
+      queue = backends.scanJobs
+    }
+    const leaseOne = async () => (await queue.lease(1, untilTestEnds))[0]!
+    /** Proves that nothing else is there to be had: a job enqueued now comes alone. */
+    const expectNothingElse = async () => {
+      await queue.enqueue(scanJob('probe'))
+      const leases = await queue.lease(10, untilTestEnds)
+      expect(leases.map(lease => lease.job.id)).toEqual(['probe'])
+      await queue.done(leases[0]!)
+    }
+
+    it('hands out what was enqueued, oldest first, word for word', async () => {
+      const jobs = [scanJob('a'), scanJob('b', ['ü@example.com', 'x@example.com']), scanJob('c')]
+      const at = home.now()
+      for (const job of jobs) await queue.enqueue(job)
+      const first = await queue.lease(2, untilTestEnds)
+      const second = await queue.lease(2, untilTestEnds)
+      expect([...first, ...second].map(lease => lease.job)).toEqual(jobs)
+      expect(first[0]).toMatchObject({ tries: 1, enqueuedAt: at })
+    })
+
+    it('keeps jobs over a restart', async () => {
+      await queue.enqueue(scanJob('a'))
+      await queue.enqueue(scanJob('b'))
+      await reopen()
+      expect((await queue.lease(5, untilTestEnds)).map(lease => lease.job.id)).toEqual(['a', 'b'])
+    })
+
+    it('takes a job id once while it is queued or leased, and again when it is done', async () => {
+      await queue.enqueue(scanJob('a', ['first@example.com']))
+      await queue.enqueue(scanJob('a', ['second@example.com']))
+      const lease = await leaseOne()
+      expect(lease.job.recipients).toEqual(['first@example.com'])
+      await queue.enqueue(scanJob('a'))
+      await expectNothingElse()
+      await queue.done(lease)
+      await queue.enqueue(scanJob('a'))
+      expect((await leaseOne()).job.id).toBe('a')
+    })
+
+    it('lets a worker wait for a job', async () => {
+      const waiting = queue.lease(1, untilTestEnds)
+      await queue.enqueue(scanJob('a'))
+      expect((await waiting).map(lease => lease.job.id)).toEqual(['a'])
+    })
+
+    it('gives each job to one of several waiting workers', async () => {
+      const waiting = ['1', '2', '3'].map(() => queue.lease(1, untilTestEnds))
+      await Promise.all([queue.enqueue(scanJob('a')), queue.enqueue(scanJob('b')), queue.enqueue(scanJob('c'))])
+      const leases = (await Promise.all(waiting)).flat()
+      expect(leases.map(lease => lease.job.id).sort()).toEqual(['a', 'b', 'c'])
+    })
+
+    it('ends the waiting when asked to, and not a moment for others', async () => {
+      const stop = new AbortController()
+      const stopped = queue.lease(1, stop.signal)
+      const waiting = queue.lease(1, untilTestEnds)
+      stop.abort()
+      expect(await stopped).toEqual([])
+      expect(await queue.lease(1, stop.signal)).toEqual([])
+      await queue.enqueue(scanJob('a'))
+      expect((await waiting).map(lease => lease.job.id)).toEqual(['a'])
+    })
+
+    it('hands a job out again when its lease is over; the lost lease changes nothing', async () => {
+      await queue.enqueue(scanJob('a'))
+      const lost = await leaseOne()
+      await home.advance(home.leaseTime + 1)
+      const lease = await leaseOne()
+      expect(lease.job).toEqual(lost.job)
+      expect(lease.tries).toBe(2)
+      expect(lease.enqueuedAt).toBe(lost.enqueuedAt)
+      expect(lease.token).not.toBe(lost.token)
+
+      expect(await queue.extend(lost)).toBe(false)
+      await queue.done(lost)
+      await queue.retry(lost, 0, 'late')
+      await queue.deadLetter(lost, 'late')
+      expect(await queue.tally()).toMatchObject({ incoming: empty, active: { jobs: 1 }, dead: empty })
+      expect(await queue.extend(lease)).toBe(true)
+    })
+
+    it('leaves a job alone whose lease is extended', async () => {
+      await queue.enqueue(scanJob('a'))
+      const lease = await leaseOne()
+      await home.advance(home.leaseTime - 1)
+      expect(await queue.extend(lease)).toBe(true)
+      await home.advance(home.leaseTime - 1)
+      await expectNothingElse()
+      expect(await queue.extend(lease)).toBe(true)
+    })
+
+    it('forgets a job that is done', async () => {
+      await queue.enqueue(scanJob('a'))
+      const lease = await leaseOne()
+      await queue.done(lease)
+      await queue.done(lease)
+      expect(await queue.extend(lease)).toBe(false)
+      await home.advance(home.leaseTime + 1)
+      await reopen()
+      await expectNothingElse()
+      expect(await queue.tally()).toEqual({ incoming: empty, active: empty, dead: empty })
+    })
+
+    it('hands a job out again after a retry’s delay, not before', async () => {
+      await queue.enqueue(scanJob('a'))
+      await queue.retry(await leaseOne(), 30_000, 'scanner away')
+      expect(await queue.tally()).toMatchObject({ incoming: { jobs: 1 }, active: empty })
+      await home.advance(29_999)
+      await expectNothingElse()
+      await home.advance(1)
+      expect(await leaseOne()).toMatchObject({ job: { id: 'a' }, tries: 2 })
+    })
+
+    it('wakes a waiting worker for a job that is given back at once', async () => {
+      await queue.enqueue(scanJob('a'))
+      const lease = await leaseOne()
+      const waiting = queue.lease(1, untilTestEnds)
+      await queue.retry(lease, 0, 'again')
+      expect(await waiting).toMatchObject([{ job: { id: 'a' }, tries: 2 }])
+    })
+
+    it('keeps dead letters, and hands them to nobody', async () => {
+      await queue.enqueue(scanJob('a', ['x@example.com', 'y@example.com']))
+      const lease = await leaseOne()
+      await queue.deadLetter(lease, 'crashed three workers')
+      expect(await queue.extend(lease)).toBe(false)
+      await home.advance(home.leaseTime + 1)
+      await reopen()
+      await expectNothingElse()
+      expect(await queue.tally()).toEqual({ incoming: empty, active: empty, dead: { jobs: 1, recipients: 2 } })
+    })
+
+    it('counts jobs and recipients by where they stand', async () => {
+      expect(await queue.tally()).toEqual({ incoming: empty, active: empty, dead: empty })
+      const oldestEnqueuedAt = home.now()
+      await queue.enqueue(scanJob('a', ['x@example.com', 'y@example.com', 'z@example.com']))
+      await home.advance(1000)
+      await queue.enqueue(scanJob('b', ['x@example.com', 'y@example.com']))
+      await queue.enqueue(scanJob('c'))
+      await leaseOne()
+      expect(await queue.tally()).toEqual({
+        incoming: { jobs: 2, recipients: 3 },
+        active: { jobs: 1, recipients: 3 },
+        dead: empty,
+        oldestEnqueuedAt,
+      })
+      await home.advance(home.leaseTime + 1)
+      expect(await queue.tally()).toMatchObject({ incoming: { jobs: 3, recipients: 6 }, active: empty })
+    })
+
+    it('keeps the two queues apart', async () => {
+      const job = deliveryJob('same id')
+      await queue.enqueue(scanJob('same id'))
+      await backends.deliveryJobs.enqueue(job)
+      const [lease] = await backends.deliveryJobs.lease(5, untilTestEnds)
+      expect(lease?.job).toEqual(job)
+      await backends.deliveryJobs.done(lease!)
+      expect((await leaseOne()).job.kind).toBe('scan')
+    })
+  })
+}
