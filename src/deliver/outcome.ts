@@ -1,0 +1,50 @@
+// What became of a recipient in one attempt, and what a next hop's reply means for it. Pure.
+// Only a clear 5yz to what was said about this message or this recipient fails. Everything else that is not a success
+// is deferred: 4yz, no answer, an early close, a reply that makes no sense there.
+import type { NextHopReply } from './smtp-reply-parser.ts'
+
+export type OutcomeKind = 'delivered' | 'deferred' | 'failed'
+
+export type Outcome = Readonly<{
+  kind: OutcomeKind
+  recipient: string
+  /** For people: `smtp://127.0.0.1:25`, `maildir:data/maildir/new/…`; 'no route' where there is none. */
+  nextHop: string
+  /** The next hop's last word in one line, or ours: `connection refused`. */
+  reply: string
+  /** From the beginning of the attempt to this outcome. */
+  seconds: number
+}>
+
+/** Where in the dialogue a reply was given. `hello` is EHLO, LHLO or HELO; `dot` the end of the content. */
+export type Step = 'greeting' | 'hello' | 'mail' | 'rcpt' | 'data' | 'dot'
+
+/**
+ * Codes that speak of the session, not of the message: bad sequence, authentication or encryption required
+ * (RFC 5321 §4.2.3, RFC 4954 §6, RFC 3207 §4). An operator can mend that; nobody's mail is lost meanwhile.
+ */
+const ABOUT_THE_SESSION = new Set([503, 530, 534, 535, 538])
+
+/** What a reply at a step leads to: the dialogue goes on (at the dot: delivered), or the attempt ends like this. */
+export function classifyReply(step: Step, { code, lines: [text = ''] }: NextHopReply): 'ok' | 'deferred' | 'failed' {
+  if (step === 'data' ? code === 354 : code < 300) return 'ok'
+  // RFC 5321 §4.2.1: 4yz is transient. 2yz or 3yz in the wrong place means that we lost each other.
+  if (code < 500 || ABOUT_THE_SESSION.has(code)) return 'deferred'
+  switch (step) {
+    case 'greeting':
+    case 'hello':
+      // RFC 5321 §3.1, RFC 7504: this host does not want to talk to us now; the message is not what it is about.
+      return 'deferred'
+    case 'rcpt':
+      return isTooManyRecipients(code, text) ? 'deferred' : 'failed'
+    case 'mail':
+    case 'data':
+    case 'dot':
+      return 'failed'
+  }
+}
+
+/** RFC 5321 §4.5.3.1.10: 552 to RCPT is to be read as 452, unless an enhanced code says that it is something else. */
+function isTooManyRecipients(code: number, text: string): boolean {
+  return code === 552 && !/^5\.(?!5\.3 )/.test(text)
+}

@@ -1,0 +1,238 @@
+// One mail transaction with a next hop: MAIL, RCPT, DATA, content, and what each recipient's fate is.
+// Results are reported as soon as they are final; who has none when `runTransaction` rejects is to be deferred with the
+// error's message. The content goes out only after 354 and gets its final dot only when it was read to its end.
+import { createDotStuffer } from './dot-stuffing.ts'
+import { classifyReply, type OutcomeKind } from './outcome.ts'
+import { type DeliveryTimeouts, NextHopError } from './smtp-connection.ts'
+import { type NextHopReply, replyLine } from './smtp-reply-parser.ts'
+import type { Attempt, SmtpSession } from './smtp-session.ts'
+
+export type Transaction = Readonly<{
+  reversePath: string
+  recipients: readonly string[]
+  /** As the client declared them (RFC 6531, RFC 6152). */
+  smtputf8: boolean
+  body: '7BIT' | '8BITMIME'
+  /** Octets of content, about: RFC 1870 §6 wants an estimate. */
+  size: number
+  content(): AsyncIterable<Buffer>
+  /** The header holds octets beyond ASCII; asked only where it matters. */
+  headerHasUtf8(): Promise<boolean>
+}>
+
+export type RecipientResult = Readonly<{ recipient: string; kind: OutcomeKind; reply: string }>
+
+/** The attempt ends, in time or by its signal, up to the final dot; behind it the reply is awaited. */
+export type TransactionOptions = Attempt &
+  Readonly<{
+    timeouts: DeliveryTimeouts
+    /** Takes results that are final; never rejects. */
+    report(results: readonly RecipientResult[]): Promise<void>
+  }>
+
+/** A connection that was kept had been closed by the next hop: nothing happened, a fresh one may be tried. */
+export class StaleConnectionError extends NextHopError {}
+
+/** Content is sent in pieces of about this size. */
+const BLOCK = 64 * 1024
+const SERVICE_CLOSING = 421
+
+type Dialogue = {
+  readonly session: SmtpSession
+  readonly transaction: Transaction
+  readonly timeouts: DeliveryTimeouts
+  /** Final and not reported yet. */
+  results: RecipientResult[]
+  /** The next hop answered to something of this transaction. */
+  acknowledged: boolean
+  /** From here on the message may be delivered. */
+  dotSent: boolean
+}
+
+/**
+ * Runs a transaction. Rejects with StaleConnectionError (nothing reported), NextHopError, the signal's reason or what
+ * `content` throws; the connection is cut then.
+ */
+export async function runTransaction(
+  session: SmtpSession,
+  transaction: Transaction,
+  { timeouts, endBy, report, signal }: TransactionOptions,
+): Promise<void> {
+  signal?.throwIfAborted()
+  const { connection } = session
+  const dialogue: Dialogue = { session, transaction, timeouts, results: [], acknowledged: false, dotSent: false }
+  const kept = session.transactions++ > 0
+  const flush = async () => {
+    if (dialogue.results.length > 0) await report(dialogue.results.splice(0))
+  }
+  const abort = () => {
+    if (!dialogue.dotSent) connection.fail(signal?.reason)
+  }
+  signal?.addEventListener('abort', abort)
+  connection.endBy(endBy, 'the attempt took too long')
+  try {
+    const recipients = await openTransaction(dialogue)
+    if (recipients.length > 0) await sendContent(dialogue, recipients, flush)
+    await flush()
+  } catch (error) {
+    session.reusable = false
+    connection.fail(error as Error)
+    if (kept && !dialogue.acknowledged && error instanceof NextHopError) throw new StaleConnectionError(error.message)
+    await flush()
+    throw error
+  } finally {
+    signal?.removeEventListener('abort', abort)
+  }
+}
+
+/** MAIL, RCPT and DATA; returns the recipients whom the content is for, none when it must not be sent. */
+async function openTransaction(dialogue: Dialogue): Promise<string[]> {
+  const { session, transaction, timeouts, results } = dialogue
+  const { parameters, recipients } = await extensionsFor(dialogue)
+  if (recipients.length === 0) return []
+  const mail = `MAIL FROM:<${transaction.reversePath}>${parameters}\r\n`
+  const rcpt = (recipient: string) => `RCPT TO:<${recipient}>\r\n`
+
+  const pipelined = session.extensions.has('PIPELINING')
+  const reset = session.mustReset ? 'RSET\r\n' : ''
+  // RFC 2920 §3.1: RSET, MAIL and RCPT may go in one piece, DATA as its last command.
+  if (pipelined) session.connection.write(`${reset}${mail}${recipients.map(rcpt).join('')}DATA\r\n`)
+  const ask = (what: string, command: string, timeout: number) => {
+    if (!pipelined) session.connection.write(command)
+    return replyTo(dialogue, what, timeout)
+  }
+
+  if (reset !== '') await ask('RSET', reset, timeouts.mail)
+  session.mustReset = true
+  const mailReply = await ask('MAIL', mail, timeouts.mail)
+  dialogue.acknowledged = true
+  const mailResult = classifyReply('mail', mailReply)
+  if (mailResult !== 'ok') decide(results, recipients, mailResult, mailReply)
+  if (mailResult !== 'ok' && !pipelined) return []
+
+  const accepted: string[] = []
+  for (const recipient of recipients) {
+    const reply = await ask('RCPT', rcpt(recipient), timeouts.rcpt)
+    const result = classifyReply('rcpt', reply)
+    // Without MAIL the replies to what was pipelined behind it mean nothing.
+    if (mailResult !== 'ok') continue
+    if (result === 'ok') accepted.push(recipient)
+    else decide(results, [recipient], result, reply)
+  }
+  if (accepted.length === 0 && !pipelined) return []
+
+  const reply = await ask('DATA', 'DATA\r\n', timeouts.data)
+  const result = classifyReply('data', reply)
+  if (result === 'ok' && accepted.length > 0) return accepted
+  if (result === 'ok') {
+    // RFC 2920 §3.1: it wants content although it took no recipient. It gets none, and no further transaction:
+    // what it says to that (LMTP: nothing) is no concern of ours.
+    session.connection.write('.\r\n')
+    session.reusable = false
+  } else {
+    decide(results, accepted, result, reply)
+  }
+  return []
+}
+
+/** The content up to its final dot, and the reply: one for all, in LMTP one for each recipient (RFC 2033 §4.2). */
+async function sendContent(dialogue: Dialogue, recipients: readonly string[], flush: () => Promise<void>) {
+  const { session, timeouts, results } = dialogue
+  const { connection } = session
+  const complete = await writeContent(dialogue).catch(error => {
+    // It closed before the end; if it also said something, then that is why.
+    if (connection.waiting() === 0) throw error
+    return false
+  })
+  if (!complete) return refusedInContent(dialogue, recipients)
+
+  const late = `no reply to the final dot within ${timeouts.dot / 1000} s`
+  connection.endBy(performance.now() + timeouts.dot, late)
+  const answers = session.nextHop.protocol === 'lmtp' ? recipients.map(recipient => [recipient]) : [recipients]
+  for (const concerned of answers) {
+    const reply = await replyTo(dialogue, 'the final dot', Number.POSITIVE_INFINITY)
+    const result = classifyReply('dot', reply)
+    decide(results, concerned, result === 'ok' ? 'delivered' : result, reply)
+    if (connection.waiting() === 0) await flush()
+  }
+  // RFC 5321 §4.1.1.4: the reply ends the transaction, whatever it is.
+  session.mustReset = false
+}
+
+/** False when the next hop answered before the end: what it has is no whole message, and no dot was sent. */
+async function writeContent(dialogue: Dialogue): Promise<boolean> {
+  const { connection } = dialogue.session
+  const stuffer = createDotStuffer()
+  let block: Buffer[] = []
+  let size = 0
+  for await (const chunk of dialogue.transaction.content()) {
+    block.push(stuffer.stuff(chunk))
+    size += chunk.length
+    if (size < BLOCK) continue
+    if (connection.waiting() > 0) return false
+    connection.write(Buffer.concat(block))
+    await connection.drain(dialogue.timeouts.block)
+    block = []
+    size = 0
+  }
+  if (connection.waiting() > 0 || !connection.isOpen()) return false
+  dialogue.dotSent = true
+  connection.write(Buffer.concat([...block, stuffer.end()]))
+  return true
+}
+
+/** A reply while content was still going out, such as 552: it counts for all, and the connection is of no use now. */
+async function refusedInContent(dialogue: Dialogue, recipients: readonly string[]): Promise<void> {
+  const { session, results } = dialogue
+  const reply = await replyTo(dialogue, 'the content', 0)
+  const result = classifyReply('dot', reply)
+  if (result === 'ok') throw new NextHopError(`a reply before the end of the content: ${replyLine(reply)}`)
+  decide(results, recipients, result, reply)
+  session.reusable = false
+  session.connection.fail(new NextHopError('the content was refused'))
+}
+
+/** The next reply. 421 says that the next hop closes the connection, whatever was asked (RFC 5321 §3.8). */
+async function replyTo({ session }: Dialogue, what: string, timeout: number): Promise<NextHopReply> {
+  const reply = await session.connection.reply(what, timeout)
+  if (reply.code === SERVICE_CLOSING) throw new NextHopError(replyLine(reply))
+  return reply
+}
+
+function decide(
+  results: RecipientResult[],
+  recipients: readonly string[],
+  kind: OutcomeKind,
+  reply: NextHopReply,
+): void {
+  const text = replyLine(reply)
+  for (const recipient of recipients) results.push({ recipient, kind, reply: text })
+}
+
+/** The parameters of MAIL, and the recipients left when those are gone whom this next hop cannot be told. */
+async function extensionsFor({ session: { extensions }, transaction, results }: Dialogue) {
+  const { reversePath, recipients, smtputf8, body, size } = transaction
+  const parameters = [
+    extensions.has('SIZE') ? ` SIZE=${size}` : '',
+    // Without 8BITMIME the octets go out as they are (RFC 6152 §3 would have them encoded): signatures stay whole.
+    body === '8BITMIME' && extensions.has('8BITMIME') ? ' BODY=8BITMIME' : '',
+  ].join('')
+  const isInternational = (address: string) => Buffer.byteLength(address) > address.length
+  if (extensions.has('SMTPUTF8')) {
+    const wanted = smtputf8 || isInternational(reversePath) || recipients.some(isInternational)
+    return { parameters: wanted ? `${parameters} SMTPUTF8` : parameters, recipients }
+  }
+  // RFC 6531 §3.2: nobody may change an address, so there is no way to this next hop; the codes are from there too.
+  const headerRefused = smtputf8 && (await transaction.headerHasUtf8())
+  const plain: string[] = []
+  for (const recipient of recipients) {
+    if (headerRefused) results.push({ recipient, kind: 'failed', reply: NO_UTF8_HEADER })
+    else if (isInternational(reversePath) || isInternational(recipient)) {
+      results.push({ recipient, kind: 'failed', reply: NO_UTF8_ADDRESS })
+    } else plain.push(recipient)
+  }
+  return { parameters, recipients: plain }
+}
+
+const NO_UTF8_ADDRESS = '550 5.6.7 The next hop does not take international addresses (no SMTPUTF8)'
+const NO_UTF8_HEADER = '550 5.6.9 The next hop does not take an international header (no SMTPUTF8)'
