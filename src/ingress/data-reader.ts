@@ -20,6 +20,7 @@ export type DataReader = {
 }
 
 const EMPTY: Buffer = Buffer.alloc(0)
+const LONE_CR = Buffer.from('\r')
 const NUL = 0
 const LF = 10
 const CR = 13
@@ -105,6 +106,7 @@ export function createDataReader(emit: (piece: Buffer) => void): DataReader {
       } else {
         if (next[at] === LF) return at + 1
         reader.bareCr = true
+        handOn(LONE_CR)
         state = IN_LINE
       }
     }
@@ -140,7 +142,10 @@ export function createDataReader(emit: (piece: Buffer) => void): DataReader {
     copy = undefined
     filled = 0
     runStart = end
-    if (piece.length === 0) return
+    if (piece.length > 0) handOn(piece)
+  }
+
+  function handOn(piece: Buffer): void {
     reader.size += piece.length
     emit(piece)
   }
