@@ -11,7 +11,7 @@ const ownNode = fileURLToPath(new URL('../node_modules/node/bin/node', import.me
 if (Number.parseInt(process.versions.node, 10) >= 24) await import(program.href)
 else if (existsSync(ownNode)) {
   const child = spawn(ownNode, [fileURLToPath(program), ...process.argv.slice(2)], { stdio: 'inherit' })
-  // A signal from the terminal reaches both; one from a service manager only us.
+  // Stay until the child is done. From a service manager a signal reaches only us.
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => child.kill(signal))
   child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 143)))
 } else {
