@@ -3,8 +3,9 @@ import { type Contender, compareAccept, FAST_DISK, type Plan, SLOW_DISK } from '
 import { startElemta } from './elemta.ts'
 import { installHaraka, startHaraka } from './haraka.ts'
 import { startPostfix } from './postfix.ts'
-import { LOAD, type Requirement } from './requirements.ts'
+import { LOAD, type Requirement, SCANNERS } from './requirements.ts'
 import type { Comparison } from './samples.ts'
+import { compareScanned } from './scanned.ts'
 import { startSink } from './sink.ts'
 import { installSmtpServer, startSmtpServer } from './smtp-server.ts'
 import { comparisonTable } from './table.ts'
@@ -43,6 +44,12 @@ export const CASES = {
     requires: [...LOAD, 'gcc'],
     async measure(plan) {
       return report(await compareAccept(plan, own(plan), SLOW_DISK, SLOW_SYNC_MICROSECONDS))
+    },
+  },
+  scanned: {
+    requires: [...LOAD, ...SCANNERS],
+    async measure(plan) {
+      return report([await compareScanned(plan)])
     },
   },
 } satisfies Record<string, Case>

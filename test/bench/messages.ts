@@ -25,7 +25,7 @@ export function* distinctMessages(size: number, seed: number): Generator<Buffer>
       `From: Anna Example <sender@example.org>`,
       `To: Ben Example <recipient@example.test>`,
       `Subject: ${words(5).join(' ')}`,
-      `Date: ${new Date(Date.UTC(2026, 0, 1, 9, 0, number)).toUTCString().replace('GMT', '+0000')}`,
+      `Date: ${new Date().toUTCString().replace('GMT', '+0000')}`,
       `Message-ID: <${seed}.${number}@example.org>`,
       'MIME-Version: 1.0',
       'Content-Type: text/plain; charset=utf-8',
