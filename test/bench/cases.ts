@@ -2,6 +2,7 @@
 import { type Contender, compareAccept, FAST_DISK, type Plan, SLOW_DISK } from './accept.ts'
 import { startElemta } from './elemta.ts'
 import { installHaraka, startHaraka } from './haraka.ts'
+import { measureMemory } from './memory.ts'
 import { startPostfix } from './postfix.ts'
 import { LOAD, type Requirement, SCANNERS } from './requirements.ts'
 import type { Comparison } from './samples.ts'
@@ -51,6 +52,10 @@ export const CASES = {
     async measure(plan) {
       return report([await compareScanned(plan)])
     },
+  },
+  memory: {
+    requires: [...LOAD, ...SCANNERS],
+    measure: measureMemory,
   },
 } satisfies Record<string, Case>
 
