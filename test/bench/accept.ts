@@ -61,22 +61,24 @@ export async function compareAccept(
   variants: readonly Variant[],
   syncDelay = 0,
 ): Promise<Comparison[]> {
-  const samples = variants.map((): Sample[] => [])
-  for (let round = 1; round <= plan.rounds; round++) {
-    for (const contender of round % 2 === 1 ? contenders : contenders.toReversed()) {
-      const directory = temporaryDirectory(plan.directory)
-      const server = await contender.start({ directory, environment: plan.shim?.environment(syncDelay) ?? {} })
-      for (const [index, variant] of variants.entries()) {
-        const sample = await measure(plan, server, variant)
-        samples[index]!.push({ ...sample, server: contender.name, round })
+  const comparisons: Comparison[] = []
+  for (const variant of variants) {
+    const samples: Sample[] = []
+    for (let round = 1; round <= plan.rounds; round++) {
+      for (const contender of round % 2 === 1 ? contenders : contenders.toReversed()) {
+        const directory = temporaryDirectory(plan.directory)
+        const server = await contender.start({ directory, environment: plan.shim?.environment(syncDelay) ?? {} })
+        const sample = { ...(await measure(plan, server, variant)), server: contender.name, round }
+        samples.push(sample)
         plan.say(`round ${round} ${contender.name}: ${sample.rate.toFixed(0)}/s, ${variant.title}`)
+        await server.stop()
+        rmSync(directory, { recursive: true })
+        await run('sync', []) // what this server left to write must not slow the next
       }
-      await server.stop()
-      rmSync(directory, { recursive: true })
-      await run('sync', []) // what this server left to write must not slow the next
     }
+    comparisons.push({ title: variant.title, targets: variant.targets, samples, notes: [] })
   }
-  return variants.map(({ title, targets }, index) => ({ title, targets, samples: samples[index]!, notes: [] }))
+  return comparisons
 }
 
 async function measure(plan: Plan, server: Server, variant: Variant): Promise<Omit<Sample, 'server' | 'round'>> {
