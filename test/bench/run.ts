@@ -14,24 +14,13 @@ import { buildSyncShim } from './slow-sync.ts'
 const EX_USAGE = 64
 const EX_UNAVAILABLE = 69
 
-const { values } = parseArgs({
-  options: {
-    case: { type: 'string', multiple: true, default: Object.keys(CASES) },
-    rounds: { type: 'string', default: '3' },
-    seconds: { type: 'string', default: '3' },
-    dir: { type: 'string', default: '/var/tmp' },
-    json: { type: 'string', default: join(import.meta.dirname, '../../data/bench.json') },
-    servers: { type: 'string', default: 'elemta,postfix,haraka,smtp-server' },
-    patience: { type: 'string', default: '5' },
-  },
-})
-
 const say = (text: string) => process.stderr.write(`${text}\n`)
 const refuse = (text: string, code: number): never => {
   say(text)
   process.exit(code)
 }
 
+const { values } = readOptions()
 const names = values.case.flatMap(list => list.split(','))
 const unknown = names.find(name => !(name in CASES))
 if (unknown !== undefined) refuse(`no case ${unknown}; there are: ${Object.keys(CASES).join(', ')}`, EX_USAGE)
@@ -44,9 +33,9 @@ process.env.PATH = `${process.env.PATH}:/usr/sbin:/sbin`
 const directory = temporaryDirectory(values.dir)
 const plan = {
   directory,
-  rounds: Number(values.rounds),
-  seconds: Number(values.seconds),
-  patience: Number(values.patience),
+  rounds: number('rounds'),
+  seconds: number('seconds'),
+  patience: number('patience'),
   servers: values.servers.split(','),
   shim: isInstalled('gcc') ? await buildSyncShim(directory) : undefined,
   say,
@@ -72,6 +61,29 @@ mkdirSync(dirname(values.json), { recursive: true })
 writeFileSync(values.json, `${JSON.stringify({ date: new Date().toISOString(), machine, results }, null, 2)}\n`)
 say(`written to ${values.json}`)
 process.exit()
+
+function readOptions() {
+  try {
+    return parseArgs({
+      options: {
+        case: { type: 'string', multiple: true, default: Object.keys(CASES) },
+        rounds: { type: 'string', default: '3' },
+        seconds: { type: 'string', default: '3' },
+        dir: { type: 'string', default: '/var/tmp' },
+        json: { type: 'string', default: join(import.meta.dirname, '../../data/bench.json') },
+        servers: { type: 'string', default: 'elemta,postfix,haraka,smtp-server' },
+        patience: { type: 'string', default: '5' },
+      },
+    })
+  } catch (error) {
+    return refuse(`${error instanceof Error ? error.message : error}. The options: test/bench/README.md`, EX_USAGE)
+  }
+}
+
+function number(option: 'rounds' | 'seconds' | 'patience'): number {
+  const value = Number(values[option])
+  return value > 0 ? value : refuse(`--${option}: ${values[option]} is not a number above 0`, EX_USAGE)
+}
 
 async function fileSystem(): Promise<string> {
   const type = (await run('stat', ['-f', '-c', '%T', directory])).trim()

@@ -17,18 +17,31 @@ export function comparisonTable({ title, samples, targets, notes }: Comparison):
       ),
       pick(sample => sample.cpu).median.toFixed(0),
       figure(pick(sample => sample.syncs).median, 2),
-      [pick(sample => sample.p50).median, pick(sample => sample.p99).median].map(ms => figure(ms, 1)).join(' / '),
+      figure(pick(sample => sample.p50).median, 1),
+      figure(pick(sample => sample.p99).median, 1),
       server === SUBJECT ? '' : range(times, 2),
       target ? `≥ ${target.atLeast}: ${verdict}` : '',
       `${own.filter(sample => sample.disturbed).length} of ${own.length}`,
     ]
   })
-  const head = ['', 'msg/s', 'CPU µs/msg', 'syncs/msg', 'p50 / p99 ms', `${SUBJECT} is … times`, 'target', 'disturbed']
+  const head = [
+    '',
+    'msg/s',
+    'CPU µs/msg',
+    'syncs/msg',
+    'p50 ms',
+    'p99 ms',
+    `${SUBJECT} is … times`,
+    'target',
+    'disturbed',
+  ]
   return [`### ${title}`, '', ...markdown(head, rows), '', ...notes.map(note => `- ${note}`), ''].join('\n')
 }
 
+/** A table without the columns in which nothing stands. */
 export function markdown(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
+  const filled = (column: number) => column === 0 || rows.some(row => row[column] !== '')
+  const line = (cells: readonly string[]) => `| ${cells.filter((_, column) => filled(column)).join(' | ')} |`
   return [line(head), line(head.map((_, column) => (column === 0 ? '---' : '---:'))), ...rows.map(line)]
 }
 
@@ -37,4 +50,4 @@ function range({ median, min, max }: Spread, digits: number): string {
   return `${median.toFixed(digits)} (${min.toFixed(digits)}–${max.toFixed(digits)})`
 }
 
-const figure = (value: number, digits: number) => (Number.isNaN(value) ? '–' : value.toFixed(digits))
+const figure = (value: number, digits: number) => (Number.isNaN(value) ? '' : value.toFixed(digits))
