@@ -12,7 +12,7 @@ export function lockDirectory(directory: string): () => void {
   closeSync(openSync(path, 'a', 0o600))
   const db = new DatabaseSync(path, { timeout: 0 })
   try {
-    db.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
+    db.exec('PRAGMA journal_mode = MEMORY; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
   } catch (error) {
     db.close()
     if ((error as { errcode?: number }).errcode !== SQLITE_BUSY) throw error

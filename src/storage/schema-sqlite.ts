@@ -1,7 +1,7 @@
 // The tables of the embedded home, and the look at the database before anything is written to it.
 // A database that is damaged, newer than this program or not ours is refused with a SpoolError and left as it is,
 // byte for byte: it may be all that is left of somebody's mail.
-import { closeSync, existsSync, fsyncSync, openSync, statSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { isFinal, RECIPIENT_STATES } from '../mail/record.ts'
@@ -79,20 +79,23 @@ const SCHEMA = `
   ${jobTable('delivery_jobs')}
   PRAGMA user_version = ${SCHEMA_VERSION};`
 
-/** True when there is a database file with something in it; one that a crash left empty does not count. */
+/** True when there is a database file with something in it. */
 export function databaseExists(path: string): boolean {
   return existsSync(path) && statSync(path).size > 0
 }
 
-/** Makes a database that only this user can read, on stable storage when it returns. */
+/** Makes a database that only this user can read, on stable storage when it returns; a crash leaves none or all of it. */
 export function createDatabase(path: string): void {
-  closeSync(openSync(path, 'a', 0o600))
-  const db = new DatabaseSync(path)
+  const unfinished = `${path}-unfinished`
+  for (const suffix of ['', '-journal', '-wal', '-shm']) rmSync(unfinished + suffix, { force: true })
+  closeSync(openSync(unfinished, 'wx', 0o600))
+  const db = new DatabaseSync(unfinished)
   try {
     db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN; ${SCHEMA}; COMMIT`)
   } finally {
     db.close()
   }
+  renameSync(unfinished, path)
   const directory = openSync(dirname(path), 'r')
   fsyncSync(directory)
   closeSync(directory)
