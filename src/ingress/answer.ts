@@ -44,17 +44,17 @@ function inTime<T extends Reply | undefined>(answer: Promise<T>, deadline: Deadl
     let late = false
     const timer = setTimeout(() => {
       late = true
-      log.error({ what, milliseconds }, 'no answer in time')
+      log.error({ what, milliseconds }, 'no-answer')
       resolve(tryAgainLater)
     }, milliseconds)
     answer.then(
       value => {
-        if (late) return log.warn({ what, reply: value?.code }, 'answer came too late')
+        if (late) return log.warn({ what, reply: value?.code }, 'answer-late')
         clearTimeout(timer)
         resolve(value)
       },
       (error: unknown) => {
-        if (late) return log.warn({ err: error, what }, 'answer came too late')
+        if (late) return log.warn({ err: error, what }, 'answer-late')
         clearTimeout(timer)
         resolve(failed(error, deadline))
       },

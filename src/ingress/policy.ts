@@ -20,7 +20,7 @@ export type Policy = Readonly<{
 export function objectionOf(question: () => MaybePromise<Objection>, deadline: Deadline): MaybePromise<Objection> {
   return when(answerOf(question, deadline), answer => {
     if (answer === undefined || isRefusal(answer)) return answer
-    deadline.log.error({ what: deadline.what }, 'a policy may answer with 4yz, 5yz or nothing')
+    deadline.log.error({ what: deadline.what }, 'policy-misbehaved')
     return tryAgainLater
   })
 }

@@ -1,5 +1,6 @@
 // Relay control: which client may send to which domain. What it does not allow is refused, so a forgotten setting makes
 // a gateway that takes too little, never an open relay. Pure; wrong settings throw when it is made, input never does.
+import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import { canonicalDomain } from '../mail/address.ts'
 import { domainOf } from '../mail/envelope.ts'
@@ -74,6 +75,8 @@ function parseNetwork(text: string): Network {
 
 /** An IPv4 network written as IPv6 (`::ffff:10.0.0.0/104`) is the IPv4 network. */
 function readNetwork(text: string): Network | undefined {
+  // ipaddr.js also reads `10.1` and `0x0a`: what an operator means by these is anybody's guess.
+  if (isIP(text.replace(/\/\d+$/, '')) === 0) return undefined
   if (ipaddr.isValidCIDR(text)) {
     const [base, prefix] = ipaddr.parseCIDR(text)
     if (base.kind() === 'ipv6' && (base as ipaddr.IPv6).isIPv4MappedAddress()) {

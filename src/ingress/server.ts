@@ -38,7 +38,7 @@ export async function startIngress(options: IngressOptions): Promise<Ingress> {
   const shared = { hostname, limits, relay: relayControl, policy, bareNewline, backends, log, metrics, now }
   const connections = new Set<Connection>()
   const clients = createClientCount(limits.connectionsPerClient)
-  let allClosed: (() => void) | undefined
+  let closed = () => {}
 
   function admit(socket: Socket): void {
     // A client may be gone already; without this listener its reset would end the process.
@@ -65,7 +65,7 @@ export async function startIngress(options: IngressOptions): Promise<Ingress> {
       clients.leave(address)
       metrics.connectionsActive.dec()
       metrics.connectionDuration.observe(seconds)
-      if (connections.size === 0) allClosed?.()
+      if (connections.size === 0) closed()
     }
   }
 
@@ -87,14 +87,13 @@ export async function startIngress(options: IngressOptions): Promise<Ingress> {
     addresses: servers.map(addressOf),
     async drain(timeout) {
       for (const server of servers) server.close()
+      const allClosed = connections.size === 0 ? undefined : new Promise<void>(resolve => (closed = resolve))
       for (const connection of connections) connection.drain()
-      if (connections.size > 0) {
-        await new Promise<void>(resolve => {
-          allClosed = resolve
-          setTimeout(resolve, timeout).unref()
-        })
-      }
-      for (const connection of connections) connection.destroy()
+      const lastCall = setTimeout(() => {
+        for (const connection of connections) connection.destroy()
+      }, timeout)
+      await allClosed
+      clearTimeout(lastCall)
       clearInterval(sweep)
     },
   }
