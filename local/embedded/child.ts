@@ -14,7 +14,7 @@ export type ChildStatus = { name: string; ok: boolean; detail: string }
 
 export type Child = {
   status(): ChildStatus
-  /** Ends the child; resolves when neither it nor its own children are left. May be called twice. */
+  /** Ends the child and what is left of its process group. May be called twice. */
   stop(): Promise<void>
 }
 

@@ -55,7 +55,7 @@ test('a child that is not ready in time is ended, with its own children', async 
   await expect(run('sleep 600 & echo $! > grandchild; wait', { readyWithin: 300, grace: 100 })).rejects.toThrow(
     /not ready within 0.3 s/,
   )
-  expect(isAlive(Number(readFileSync(own('grandchild'), 'latin1')))).toBe(false)
+  await expect.poll(() => isAlive(Number(readFileSync(own('grandchild'), 'latin1')))).toBe(false)
 })
 
 test('a program that cannot be run is an error, not a crash', async () => {
