@@ -10,6 +10,9 @@ type CommandFile = Readonly<{ register(program: Command): void }>
 /** In the order of `elemta --help`. A new command is a file and a line here. */
 const COMMANDS: Readonly<Record<string, () => Promise<CommandFile>>> = {
   serve: () => import('./commands/serve.ts'),
+  send: () => import('./commands/send.ts'),
+  trace: () => import('./commands/trace.ts'),
+  ledger: () => import('./commands/ledger.ts'),
   config: () => import('./commands/config.ts'),
 }
 
@@ -37,7 +40,7 @@ try {
   else {
     const { exitCode, message } = exitFor(error)
     if (environment.ELEMTA_DEBUG) console.error(error)
-    console.error(`elemta: ${message}`)
+    console.error(message)
     process.exitCode = exitCode
   }
 }

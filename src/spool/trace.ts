@@ -14,13 +14,14 @@ export function formatTrace({ message, recipients, events }: MessageRecord): str
     `  to         ${shorten(envelope.recipients.map(({ address }) => `<${address}>`))}`,
     `  client     ${client.address}${helo}${client.user === undefined ? '' : `, user ${client.user}`}`,
     `  message    ${size} octets${messageId === undefined ? '' : `, Message-ID ${messageId}`}`,
-    ...events.map(event => `  ${clock(event.at)} +${seconds((event.at - acceptedAt) / 1000)}  ${describe(event)}`),
+    ...events.map(event => `  ${clock(event.at)} +${seconds((event.at - acceptedAt) / 1000)}  ${describeEvent(event)}`),
     `  now        ${states(recipients)}`,
   ]
   return `${lines.join('\n')}\n`
 }
 
-function describe(event: TraceEvent): string {
+/** One step in one line. */
+export function describeEvent(event: TraceEvent): string {
   switch (event.event) {
     case 'accepted':
       return `accepted: ${event.reply}`
@@ -32,9 +33,13 @@ function describe(event: TraceEvent): string {
     case 'held':
     case 'discarded':
       return `${event.event}: ${event.why} (${shorten(event.recipients)})`
-    case 'delivered':
+    case 'delivered': {
+      const place = event.nextHop.replace(/^maildir:/, '')
+      const reply = event.reply === place ? '' : `: ${event.reply}`
+      return `delivered to ${place} for <${event.recipient}> in ${seconds(event.seconds)}${reply}`
+    }
     case 'failed':
-      return `${event.event}: <${event.recipient}> by ${event.nextHop} in ${seconds(event.seconds)}: ${event.reply}`
+      return `failed at ${event.nextHop} for <${event.recipient}> in ${seconds(event.seconds)}: ${event.reply}`
     case 'deferred': {
       const by = event.nextHop === undefined ? '' : ` by ${event.nextHop}`
       const next = new Date(event.dueAt).toISOString()
@@ -46,7 +51,7 @@ function describe(event: TraceEvent): string {
 }
 
 /** One scanner's answer in a few words: `ClamAV clean`, `Rspamd 3.1 of 15, no action`. */
-export function describeFinding(finding: Finding): string {
+function describeFinding(finding: Finding): string {
   const scanner = finding.scanner === 'clamav' ? 'ClamAV' : 'Rspamd'
   switch (finding.kind) {
     case 'clean':

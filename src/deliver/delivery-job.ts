@@ -1,0 +1,140 @@
+// A delivery job's course: claim the recipients, deliver, write each outcome down right after the next hop's answer
+// (a second delivery is only possible between those two), and plan what was deferred.
+import type { DeliveryJob } from '../mail/job.ts'
+import { isFinal, type MessageRecord, type TraceEvent } from '../mail/record.ts'
+import { nextAttemptAt, type RetrySchedule } from '../mail/retry-schedule.ts'
+import { crashPoint } from '../platform/crash-point.ts'
+import type { Log } from '../platform/log.ts'
+import type { Metrics } from '../platform/metrics.ts'
+import type { Backends } from '../storage/backends.ts'
+import type { Lease } from '../storage/job-queue.ts'
+import type { Deliverer } from './deliverer.ts'
+import type { Outcome } from './outcome.ts'
+
+export type DeliveryHandlerOptions = Readonly<{
+  backends: Backends
+  deliverer: Deliverer
+  retrySchedule: RetrySchedule
+  /** How long a claim on a recipient stands, in milliseconds: longer than any attempt takes. */
+  claimTime: number
+  now: () => number
+  log: Log
+  metrics: Metrics
+}>
+
+/** Before a job is tried again whose recipients another worker is delivering to right now, in milliseconds. */
+const CLAIMED_ELSEWHERE_DELAY = 30_000
+
+/** The handler for the worker loop on the delivery queue. */
+export function createDeliveryHandler(options: DeliveryHandlerOptions) {
+  const { backends, deliverer, claimTime, now, metrics } = options
+  const { records, messages, deliveryJobs, together } = backends
+
+  return async function handleDeliveryJob(lease: Lease<DeliveryJob>, signal: AbortSignal): Promise<void> {
+    const { job } = lease
+    const { queueId } = job
+    const record = await records.get(queueId)
+    if (record === undefined) throw new Error(`there is no record of ${queueId} yet`)
+    const unfinished = recipientsIn(record, state => !isFinal(state))
+    const wanted = job.recipients.filter(recipient => unfinished.has(recipient))
+    const claim = { claimant: lease.token, until: now() + claimTime }
+    const recipients = wanted.length === 0 ? [] : await records.claim(queueId, wanted, claim, now())
+    if (recipients.length < wanted.length) {
+      return deliveryJobs.retry(lease, CLAIMED_ELSEWHERE_DELAY, 'another worker holds a claim on a recipient')
+    }
+
+    const content = recipients.length === 0 ? undefined : await messages.open(queueId)
+    const deferred: Outcome[] = []
+    const unanswered = new Set(recipients)
+    if (content !== undefined) {
+      metrics.deliveryAttempts.inc(recipients.length)
+      if (job.attempt > 1) metrics.deliveryRetries.inc(recipients.length)
+      crashPoint('before-delivery')
+      const request = { message: record.message, content, recipients, headers: job.headers }
+      await deliverer.deliver(
+        request,
+        async outcomes => {
+          crashPoint('after-delivery')
+          deferred.push(...(await settle(record, job, outcomes, options)))
+          crashPoint('after-outcome')
+          for (const { recipient } of outcomes) unanswered.delete(recipient)
+        },
+        signal,
+      )
+    }
+
+    // Aborted, or a fault of the deliverer: the job must not end while a recipient has no outcome.
+    if (unanswered.size > 0) throw new Error(`${unanswered.size} recipients have no outcome`)
+
+    const plans = deferred.length === 0 ? [] : planDeferral(record, job, deferred, options)
+    // Others may have settled the remaining recipients meanwhile, so the record is read again where there are any.
+    const elsewhere = unfinished.size > wanted.length ? await records.get(queueId) : undefined
+    const left = elsewhere === undefined ? deferred.length : recipientsIn(elsewhere, state => !isFinal(state)).size
+    const over = left === 0
+    await together(...plans, ...(over ? [() => messages.remove(queueId)] : []), () => deliveryJobs.done(lease))
+    if (over) metrics.queueProcessingTime.observe((now() - record.message.acceptedAt) / 1000)
+  }
+}
+
+function recipientsIn(record: MessageRecord, wanted: (state: MessageRecord['recipients'][number]['state']) => boolean) {
+  return new Set(record.recipients.filter(({ state }) => wanted(state)).map(({ recipient }) => recipient))
+}
+
+/** Writes down what is final among `outcomes` and returns what is to be tried again. */
+async function settle(
+  { message }: MessageRecord,
+  { queueId, attempt }: DeliveryJob,
+  outcomes: readonly Outcome[],
+  { backends: { records }, retrySchedule, now, log, metrics }: DeliveryHandlerOptions,
+): Promise<Outcome[]> {
+  const at = now()
+  const expired = nextAttemptAt(retrySchedule, { attempt, acceptedAt: message.acceptedAt, now: at }) === undefined
+  const again: Outcome[] = []
+  const events: TraceEvent[] = []
+  const changes: { recipient: string; state: 'delivered' | 'failed' }[] = []
+  for (const { kind, recipient, nextHop, reply, seconds } of outcomes) {
+    metrics.deliveryDuration.observe(seconds)
+    const state = kind === 'deferred' && expired ? 'failed' : kind
+    if (state === 'delivered') {
+      metrics.deliverySuccesses.inc()
+      metrics.messagesDelivered.inc()
+    } else {
+      metrics.deliveryFailures.inc(state)
+      if (state === 'failed') metrics.messagesFailed.inc()
+    }
+    log.info({ queueId, recipient, nextHop, reply, seconds: Number(seconds.toFixed(4)) }, state)
+    if (state === 'deferred') {
+      again.push({ kind, recipient, nextHop, reply, seconds })
+      continue
+    }
+    const said = state === kind ? reply : `${reply} (given up after the queue lifetime)`
+    events.push({ at, event: state, recipient, nextHop, reply: said, seconds })
+    changes.push({ recipient, state })
+  }
+  if (events.length > 0) await records.note(queueId, events, changes)
+  return again
+}
+
+/** One later job for everything that was deferred; the story says why, by next hop and reply. */
+function planDeferral(
+  { message }: MessageRecord,
+  job: DeliveryJob,
+  deferred: readonly Outcome[],
+  { backends: { records }, retrySchedule, now }: DeliveryHandlerOptions,
+): (() => Promise<unknown>)[] {
+  const { queueId, attempt } = job
+  const at = now()
+  // The lifetime was not over when the outcome came in; should it end in between, the next attempt is at once.
+  const dueAt = nextAttemptAt(retrySchedule, { attempt, acceptedAt: message.acceptedAt, now: at }) ?? at
+  const recipients = deferred.map(({ recipient }) => recipient)
+  const later = { ...job, id: `${queueId}/delivery/${attempt + 1}`, attempt: attempt + 1, recipients }
+  const reasons = Map.groupBy(deferred, ({ nextHop, reply }) => `${nextHop} ${reply}`)
+  const events = [...reasons.values()].map(outcomes => {
+    const { nextHop, reply } = outcomes[0]!
+    const concerned = outcomes.map(({ recipient }) => recipient)
+    const why = reply
+    return { at, event: 'deferred', stage: 'delivery', recipients: concerned, why, nextHop, attempt, dueAt } as const
+  })
+  const changes = recipients.map(recipient => ({ recipient, state: 'deferred' as const }))
+  return [() => records.defer({ job: later, dueAt }), () => records.note(queueId, events, changes)]
+}

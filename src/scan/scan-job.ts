@@ -1,0 +1,110 @@
+// A scan job's course: read the message, ask the scanners, decide, write the decision down, hand on.
+// Everything that follows from one verdict is one write, so no crash can leave half of it. Nothing is passed on
+// that a required scanner has not seen: the job is deferred and tried again.
+import type { ScanJob } from '../mail/job.ts'
+import { isFinal, type MessageRecord, type RecipientState, type TraceEvent } from '../mail/record.ts'
+import { nextAttemptAt, type RetrySchedule } from '../mail/retry-schedule.ts'
+import type { Verdict } from '../mail/verdict.ts'
+import { crashPoint } from '../platform/crash-point.ts'
+import type { Log } from '../platform/log.ts'
+import type { Metrics } from '../platform/metrics.ts'
+import type { Backends } from '../storage/backends.ts'
+import type { Lease } from '../storage/job-queue.ts'
+import { scanMessage } from './scan-message.ts'
+import type { Scanner } from './scanner.ts'
+import { type ScanPolicy, verdict } from './verdict.ts'
+
+export type ScanHandlerOptions = Readonly<{
+  backends: Backends
+  scanners: readonly Scanner[]
+  policy: ScanPolicy
+  retrySchedule: RetrySchedule
+  now: () => number
+  log: Log
+  metrics: Metrics
+}>
+
+type Write = () => Promise<unknown>
+
+/** The handler for the worker loop on the scan queue. */
+export function createScanHandler(options: ScanHandlerOptions) {
+  const { backends, scanners, policy, now, log, metrics } = options
+
+  return async function handleScanJob(lease: Lease<ScanJob>, signal: AbortSignal): Promise<void> {
+    const { queueId } = lease.job
+    const record = await backends.records.get(queueId)
+    if (record === undefined) throw new Error(`there is no record of ${queueId} yet`)
+    const waiting = unfinished(record, lease.job)
+    if (waiting.length === 0) return backends.scanJobs.done(lease)
+
+    const content = await backends.messages.open(queueId)
+    crashPoint('before-scan')
+    const { findings, seconds } = await scanMessage({ scanners, message: record.message, content, metrics, signal })
+    const decided = verdict(findings, policy)
+    crashPoint('after-scan')
+
+    const at = now()
+    const story: TraceEvent[] = [
+      { at, event: 'scanned', findings, seconds },
+      { at, event: 'verdict', decision: decided.decision, why: decided.why },
+    ]
+    await backends.together(...writesFor(decided, record, waiting, lease, story, at, options))
+    crashPoint('after-verdict')
+    metrics.verdicts.inc(decided.decision)
+    const passed = decided.decision === 'deliver' || decided.decision === 'tag'
+    if (passed && !findings.some(finding => finding.kind !== 'could-not-scan')) metrics.unscannedDelivered.inc()
+    log.info({ queueId, decision: decided.decision, why: decided.why, seconds: Number(seconds.toFixed(4)) }, 'scanned')
+  }
+}
+
+function unfinished(record: MessageRecord, job: ScanJob): string[] {
+  const open = new Set(record.recipients.filter(({ state }) => !isFinal(state)).map(({ recipient }) => recipient))
+  return job.recipients.filter(recipient => open.has(recipient))
+}
+
+/** What the verdict changes, in the order that is safe to stop in. */
+function writesFor(
+  decided: Verdict,
+  { message }: MessageRecord,
+  recipients: readonly string[],
+  lease: Lease<ScanJob>,
+  story: readonly TraceEvent[],
+  at: number,
+  { backends: { records, messages, scanJobs, deliveryJobs }, retrySchedule }: ScanHandlerOptions,
+): Write[] {
+  const { job } = lease
+  const { queueId } = job
+  const { why } = decided
+  const note = (event: TraceEvent | undefined, state: RecipientState): Write => {
+    const changes = recipients.map(recipient => ({ recipient, state }))
+    return () => records.note(queueId, event === undefined ? story : [...story, event], changes)
+  }
+  const done: Write = () => scanJobs.done(lease)
+
+  switch (decided.decision) {
+    case 'deliver':
+    case 'tag': {
+      const id = `${queueId}/delivery/1`
+      const { headers } = decided
+      const delivery = { kind: 'delivery', id, queueId, recipients, attempt: 1, headers } as const
+      return [() => deliveryJobs.enqueue(delivery), note(undefined, 'queued'), done]
+    }
+    case 'quarantine':
+      return [note({ at, event: 'quarantined', recipients, why }, 'quarantined'), done]
+    case 'hold':
+      return [note({ at, event: 'held', recipients, why }, 'held'), done]
+    case 'discard':
+      return [note({ at, event: 'discarded', recipients, why }, 'discarded'), () => messages.remove(queueId), done]
+    case 'rescan': {
+      const { attempt } = job
+      const dueAt = nextAttemptAt(retrySchedule, { attempt, acceptedAt: message.acceptedAt, now: at })
+      if (dueAt === undefined) {
+        const expired = `${why}; given up after the queue lifetime`
+        return [note({ at, event: 'held', recipients, why: expired }, 'held'), done]
+      }
+      const later = { ...job, id: `${queueId}/scan/${attempt + 1}`, attempt: attempt + 1, recipients }
+      const event = { at, event: 'deferred', stage: 'scan', recipients, why, attempt, dueAt } as const
+      return [() => records.defer({ job: later, dueAt }), note(event, 'deferred'), done]
+    }
+  }
+}
