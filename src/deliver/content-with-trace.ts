@@ -48,17 +48,24 @@ async function* partsOf(content: Content): AsyncGenerator<Part> {
     size += chunk.length
     if (size < enough) continue
     const octets = pending.length === 1 ? chunk : Buffer.concat(pending)
-    const length = headerLength(octets)
-    inBody = length < octets.length
-    const end = inBody || size < PIECE ? length : endOfWholeFields(octets)
-    if (!inBody && size < PIECE) continue
-    if (end > 0) yield { part: 'header', octets: octets.subarray(0, end) }
-    if (inBody) yield { part: 'body', octets: octets.subarray(end) }
-    pending = [octets.subarray(end)]
-    size = octets.length - end
-    enough = size + Math.max(PIECE, size)
+    inBody = headerLength(octets) < octets.length
+    if (inBody) {
+      yield* headerAndBody(octets)
+    } else if (size >= PIECE) {
+      const end = endOfWholeFields(octets)
+      if (end > 0) yield { part: 'header', octets: octets.subarray(0, end) }
+      pending = [octets.subarray(end)]
+      size -= end
+      enough = size + Math.max(PIECE, size)
+    }
   }
-  if (!inBody && size > 0) yield { part: 'header', octets: Buffer.concat(pending) }
+  if (!inBody && size > 0) yield* headerAndBody(Buffer.concat(pending))
+}
+
+function* headerAndBody(octets: Buffer): Generator<Part> {
+  const end = headerLength(octets)
+  if (end > 0) yield { part: 'header', octets: octets.subarray(0, end) }
+  if (end < octets.length) yield { part: 'body', octets: octets.subarray(end) }
 }
 
 /** Where the last field that may go on behind these octets begins; 0 when it is the only one. */
