@@ -15,6 +15,7 @@ import {
   type RecordReader,
   voidClaims,
 } from './storage/record-store-sqlite.ts'
+import { createRoomCheck } from './storage/room-disk.ts'
 import { checkDatabase, createDatabase, databaseExists } from './storage/schema-sqlite.ts'
 import { SpoolError } from './storage/spool-error.ts'
 import { databasePath, makeDataDirectory, prepareSpool, setFilesAside, spoolFiles } from './storage/spool-files-disk.ts'
@@ -22,6 +23,7 @@ import { sweep } from './storage/sweep-sqlite.ts'
 import { startWriter } from './storage/writer-sqlite.ts'
 
 const LEASE_TIME = 5 * 60_000
+const RESERVE = 128 * 1024 * 1024
 
 export type EmbeddedOptions = Readonly<{
   dataDir: string
@@ -30,13 +32,15 @@ export type EmbeddedOptions = Readonly<{
   log?: Log
   /** Milliseconds until the job of a silent worker is handed out again; 5 minutes unless given. */
   leaseTime?: number
-  /** For tests: a spool that syncs too late, and one that is soon full. */
-  writer?: Readonly<{ synchronous?: 'FULL' | 'NORMAL'; maxPages?: number }>
+  /** Octets of room on the disk below which no new content is taken; 128 MiB unless given. */
+  reserve?: number
+  /** For tests: a spool that syncs too late, and one whose log is small. */
+  writer?: Readonly<{ synchronous?: 'FULL' | 'NORMAL'; checkpointPages?: number }>
 }>
 
 /** Opens (and makes, if need be) a data directory as its only owner: leases and claims of a predecessor are void. */
 export async function openEmbedded(options: EmbeddedOptions): Promise<Backends> {
-  const { dataDir, now, log, leaseTime = LEASE_TIME } = options
+  const { dataDir, now, log, leaseTime = LEASE_TIME, reserve = RESERVE } = options
   const closers: (() => unknown)[] = []
   let closing: Promise<void> | undefined
   async function closeAll() {
@@ -68,7 +72,8 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Backends> 
     closers.push(() => reader.close())
     await writer.run([voidLeases('scan_jobs', now()), voidLeases('delivery_jobs', now()), voidClaims()])
 
-    const messages = createDiskMessageStore({ writer, reader, files: spoolFiles(dataDir) })
+    const checkRoom = createRoomCheck(dataDir, reserve, reader)
+    const messages = createDiskMessageStore({ writer, reader, files: spoolFiles(dataDir), checkRoom })
     const swept = await sweep(dataDir, messages, reader)
     if (swept.files + swept.contents > 0) log?.info(swept, 'spool-swept')
 

@@ -6,6 +6,7 @@ import { isQueueId } from '../mail/queue-id.ts'
 import { type ContentFile, createContentFile, removeFile } from './content-file-disk.ts'
 import { type Content, ContentMissingError, type Draft, type MessageStore } from './message-store.ts'
 import type { Reader } from './reader-sqlite.ts'
+import type { CheckRoom } from './room-disk.ts'
 import type { Writer } from './writer-sqlite.ts'
 import type { SqlValue } from './writer-thread-sqlite.ts'
 
@@ -23,16 +24,16 @@ export type ContentReader = Pick<MessageStore, 'open' | 'list'>
 /** Where the files are: `tmp` holds those that are being received. */
 export type SpoolFiles = Readonly<{ temporaryPath(queueId: string): string; path(queueId: string): string }>
 
-type Parts = { writer: Writer; reader: Reader; files: SpoolFiles }
+type Parts = { writer: Writer; reader: Reader; files: SpoolFiles; checkRoom: CheckRoom }
 
-export function createDiskMessageStore({ writer, reader, files }: Parts): MessageStore {
+export function createDiskMessageStore({ writer, reader, files, checkRoom }: Parts): MessageStore {
   return {
     ...createContentReader({ reader, files }),
 
     draft(queueId) {
       // An id becomes a path here.
       if (!isQueueId(queueId)) throw new TypeError(`not a queue id: ${queueId}`)
-      return createDraft(queueId, writer, files)
+      return createDraft(queueId, { writer, files, checkRoom })
     },
 
     async remove(queueId) {
@@ -96,7 +97,7 @@ async function* readFile(queueId: string, path: string, size: number): AsyncGene
   }
 }
 
-function createDraft(queueId: string, writer: Writer, files: SpoolFiles): Draft {
+function createDraft(queueId: string, { writer, files, checkRoom }: Omit<Parts, 'reader'>): Draft {
   let start = Buffer.alloc(0)
   let size = 0
   let file: ContentFile | undefined
@@ -154,6 +155,7 @@ function createDraft(queueId: string, writer: Writer, files: SpoolFiles): Draft 
     async seal() {
       if (stage === 'discarded') throw new Error(`${queueId} was discarded`)
       stage = 'sealed'
+      await checkRoom(size, file === undefined ? 'database' : 'file')
       await file?.seal()
     },
 

@@ -18,8 +18,9 @@ export type WriterThreadOptions = Readonly<{
   path: string
   /** What durable batches run with: FULL. The power-loss test shows with NORMAL that it can fail. */
   synchronous: 'FULL' | 'NORMAL'
-  /** Upper limit of the database in pages of 4 KiB, for tests of a full disk. */
+  /** For tests of a full disk, in pages of 4 KiB: upper limit of the database, and of its log. */
   maxPages?: number
+  checkpointPages?: number
 }>
 
 /** 32 MiB of log between checkpoints: large enough to keep them rare, small enough to be quick. */
@@ -28,16 +29,18 @@ const CACHE_KIB = 32 * 1024
 const BUSY_TIMEOUT = 5000
 
 /** Primary result codes (sqlite.org/rescode.html) that have a name in the file system. */
-const SYSTEM_CODES: Readonly<Record<number, string>> = { 10: 'EIO', 13: 'ENOSPC' }
+const SQLITE_IOERR = 10
+const SQLITE_FULL = 13
+const SYSTEM_CODES: Readonly<Record<number, string>> = { [SQLITE_IOERR]: 'EIO', [SQLITE_FULL]: 'ENOSPC' }
 
 function describe(error: unknown): Failure {
   const { message, errcode, code } = error as Error & { errcode?: number; code?: string }
   return { message, code: SYSTEM_CODES[(errcode ?? 0) & 0xff] ?? code ?? 'ERR_SQLITE_ERROR' }
 }
 
-function openConnection({ path, maxPages }: WriterThreadOptions): DatabaseSync {
+function openConnection({ path, maxPages, checkpointPages = CHECKPOINT_PAGES }: WriterThreadOptions): DatabaseSync {
   const db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT, enableForeignKeyConstraints: false })
-  db.exec(`PRAGMA cache_size = -${CACHE_KIB}; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
+  db.exec(`PRAGMA cache_size = -${CACHE_KIB}; PRAGMA wal_autocheckpoint = ${checkpointPages}`)
   if (maxPages !== undefined) db.exec(`PRAGMA max_page_count = ${maxPages}`)
   return db
 }
@@ -51,7 +54,7 @@ function createBatchRunner(db: DatabaseSync, options: WriterThreadOptions): (bat
   const release = db.prepare('RELEASE a_group')
   const rollbackGroup = db.prepare('ROLLBACK TO a_group')
   let synchronous = ''
-  let logMayHaveHoles = false
+  let logIsDoubtful = false
 
   function runOperation({ sql, params }: Operation): SqlRow[] {
     let prepared = statements.get(sql)
@@ -84,17 +87,16 @@ function createBatchRunner(db: DatabaseSync, options: WriterThreadOptions): (bat
     }
   }
 
-  /** After a failed write the log may lack on disk what the page cache still shows: move on to a fresh log first. */
-  function startFreshLog() {
-    const result = db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()
-    if (result?.busy !== 0)
-      throw Object.assign(new Error('the log cannot be renewed: a reader holds it'), { errcode: 10 })
-    logMayHaveHoles = false
+  /** After an I/O error the log may lack on disk what the page cache still shows: save that and start the log again. */
+  function renewLog() {
+    const result = db.prepare('PRAGMA wal_checkpoint(RESTART)').get()
+    if (result?.busy !== 0) throw Object.assign(new Error('a reader keeps the log'), { errcode: SQLITE_IOERR })
+    logIsDoubtful = false
   }
 
   return batch => {
     try {
-      if (logMayHaveHoles) startFreshLog()
+      if (logIsDoubtful) renewLog()
       const wanted = batch.durable ? options.synchronous : 'NORMAL'
       if (wanted !== synchronous) db.exec(`PRAGMA synchronous = ${wanted}`)
       synchronous = wanted
@@ -104,7 +106,7 @@ function createBatchRunner(db: DatabaseSync, options: WriterThreadOptions): (bat
       return reply
     } catch (error) {
       const failure = describe(error)
-      if (failure.code === 'EIO') logMayHaveHoles = true
+      if (failure.code === 'EIO') logIsDoubtful = true
       if (db.isTransaction) rollback.run()
       return batch.groups.map(() => failure)
     }
