@@ -52,17 +52,13 @@ await installDebianPackages()
 
 async function installNpmPackages() {
   if (npmPackagesAreThere()) return
-  const failure = await run('npm packages', [
-    'npm',
-    'ci',
-    '--include=dev',
-    '--no-audit',
-    '--no-fund',
-    '--loglevel=http',
-  ])
-  if (failure) fail(`npm ci ${failure}`)
+  // Not `npm ci`: it refuses a package-lock.json that lacks another platform's optional packages, as a mirror of the
+  // registry leaves it. This installs the same versions and writes nothing into our files.
+  const options = ['--no-save', '--include=dev', '--no-audit', '--no-fund', '--loglevel=http']
+  const failure = await run('npm packages', ['npm', 'install', ...options])
+  if (failure) fail(`npm install ${failure}`)
   if (!existsSync(join(root, 'node_modules/.bin/node'))) {
-    fail('npm ci left no Node 24 behind: its install scripts are switched off (npm config get ignore-scripts)')
+    fail('npm left no Node 24 behind: install scripts are switched off (npm config get ignore-scripts)')
   }
 }
 
@@ -137,7 +133,7 @@ async function run(what, [command, ...args]) {
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', text => {
       lines.push(...text.split('\n').filter(line => line.trim()))
-      lines.splice(0, lines.length - 15)
+      lines.splice(0, lines.length - 200)
     })
   }
   const progress = setInterval(() => say(`${seconds()}: ${(lines.at(-1) ?? '').slice(0, 100)}`), 10_000)
@@ -146,9 +142,15 @@ async function run(what, [command, ...args]) {
     child.on('close', (code, signal) => resolve(code === 0 ? undefined : `ended with ${signal ?? `exit code ${code}`}`))
   })
   clearInterval(progress)
-  if (how) return [`${how} after ${seconds()}:`, ...lines].join('\n  ')
+  if (how) return [`${how} after ${seconds()}:`, ...tellingLines(lines)].join('\n  ')
   say(`installed ${what} in ${seconds()}`)
   return undefined
+}
+
+/** The first errors, since npm ends with pages of advice; the last lines where none calls itself one. */
+function tellingLines(lines) {
+  const errors = lines.filter(line => /^(npm error \S|E:|Err:|dpkg: error)/.test(line))
+  return errors.length > 0 ? errors.slice(0, 8) : lines.slice(-8)
 }
 
 function say(text) {

@@ -151,7 +151,7 @@ test('npm packages are installed when they are missing or not those of package-l
   writeFileSync(at('package-lock.json'), JSON.stringify({ packages: { 'node_modules/a': { version: '1.0.1' } } }))
   await setup()
   await setup()
-  expect(calls()).toEqual(['npm ci', 'npm ci'])
+  expect(calls()).toEqual(['npm install', 'npm install'])
 })
 
 test('without npm packages nothing can run: an error with npm’s own words', async () => {
@@ -159,5 +159,5 @@ test('without npm packages nothing can run: an error with npm’s own words', as
   standIn('npm', 'echo "npm error network" >&2; exit 1')
   const { code, said } = await setup('--quiet')
   expect(code).toBe(1)
-  expect(said).toMatch(/npm ci ended with exit code 1[\s\S]*npm error network/)
+  expect(said).toMatch(/npm install ended with exit code 1[\s\S]*npm error network/)
 })
