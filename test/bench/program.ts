@@ -79,8 +79,13 @@ export async function run(command: string, args: readonly string[], options: Opt
 export function temporaryDirectory(parent: string): string {
   const directory = mkdtempSync(join(parent, 'elemta-bench-'))
   chmodSync(directory, 0o755)
-  directories.add(directory)
+  removeAtExit(directory)
   return directory
+}
+
+/** For what somebody else makes and would leave behind when the benchmark is ended in the middle. */
+export function removeAtExit(directory: string): void {
+  directories.add(directory)
 }
 
 /** A TCP port on the loopback address that nobody listens on now. */

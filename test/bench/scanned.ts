@@ -11,7 +11,7 @@ import { startPostfix } from './postfix.ts'
 import { run, temporaryDirectory } from './program.ts'
 import type { Comparison, Sample } from './samples.ts'
 import { type Scanners, startScanners } from './scanners.ts'
-import type { Server } from './server.ts'
+import type { Place, Server } from './server.ts'
 import { type Sink, startSink } from './sink.ts'
 
 const SIZE = 5 * 1024
@@ -40,7 +40,7 @@ export async function compareScanned(plan: Plan & Readonly<{ servers: readonly s
       const ways = [...(plan.servers.includes('elemta') ? [elemta] : []), postfix, direct]
       for (const begin of round % 2 === 1 ? ways : ways.toReversed()) {
         const directory = temporaryDirectory(plan.directory)
-        const way = await begin(directory, scanners, sink)
+        const way = await begin({ directory, environment: plan.shim?.environment(0) ?? {} }, scanners, sink)
         const sample = await measure(plan, way, round)
         samples.push(sample)
         plan.say(`round ${round} ${way.name}: ${sample.rate.toFixed(0)}/s delivered`)
@@ -63,18 +63,18 @@ export async function compareScanned(plan: Plan & Readonly<{ servers: readonly s
   }
 }
 
-async function elemta(directory: string, scanners: Scanners, sink: Sink): Promise<Way> {
+async function elemta({ directory, environment = {} }: Place, scanners: Scanners, sink: Sink): Promise<Way> {
   const { clamd, rspamd } = scanners
   const mode = { kind: 'scan', clamav: clamd.port, rspamd: rspamd.port, nextHop: sink.port } as const
-  return gateway(await startElemta(mode, { directory }), [clamd.pid, rspamd.pid], sink)
+  return gateway(await startElemta(mode, { directory, environment }), [clamd.pid, rspamd.pid], sink)
 }
 
-async function postfix(directory: string, { milter, clamd }: Scanners, sink: Sink): Promise<Way> {
+async function postfix({ directory, environment = {} }: Place, { milter, clamd }: Scanners, sink: Sink): Promise<Way> {
   const mode = { kind: 'scan', milter: milter.socket, nextHop: sink.port } as const
-  return gateway(await startPostfix(mode, { directory }), [clamd.pid, milter.pid], sink)
+  return gateway(await startPostfix(mode, { directory, environment }), [clamd.pid, milter.pid], sink)
 }
 
-async function direct(_directory: string, { clamd, rspamd }: Scanners): Promise<Way> {
+async function direct(_place: Place, { clamd, rspamd }: Scanners): Promise<Way> {
   return {
     name: DIRECT,
     pids: [clamd.pid, rspamd.pid],
@@ -107,13 +107,14 @@ async function measure(plan: Plan, way: Way, round: number): Promise<Sample> {
   const messages = Math.round(plan.seconds * EXPECTED_RATE_PER_CORE * cores)
   await way.batch(WARM_UP_MESSAGES, ++seed)
   await untilQuiet(plan.patience)
-  const cpu = processorTime(way.pids)
+  const [cpu, syncs] = [processorTime(way.pids), plan.shim?.count()]
   const { result, othersCores, disturbed } = await observe(() => way.batch(messages, ++seed))
   return {
     server: way.name,
     round,
     rate: messages / result.seconds,
     cpu: ((processorTime(way.pids) - cpu) / messages) * 1e6,
+    ...(syncs === undefined ? {} : { syncs: (plan.shim!.count() - syncs) / messages }),
     p50: result.load.p50,
     p99: result.load.p99,
     othersCores,

@@ -4,10 +4,12 @@
 import { chownSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type Clamd, startClamd } from '../../local/embedded/clamd.ts'
+import { pathHash } from '../../local/embedded/home.ts'
 import { accountFor } from '../../local/embedded/program.ts'
 import { type Rspamd, startRspamd } from '../../local/embedded/rspamd.ts'
 import { silentLog } from '../../src/platform/log.ts'
 import { cores } from './machine.ts'
+import { removeAtExit, temporaryDirectory } from './program.ts'
 
 export type Scanners = Readonly<{
   clamd: Readonly<{ port: number; pid: number }>
@@ -30,8 +32,10 @@ const NOBODY_IS_LOCAL = {
   'override.d/dkim_signing.conf': 'enabled = false;\n',
 }
 
-/** Starts them below `directory`. The first rspamd compiles its patterns, about 20 s; the second finds them ready. */
-export async function startScanners(directory: string): Promise<Scanners> {
+/** Starts them below `parent`. The first rspamd compiles its patterns, about 20 s; the second finds them ready. */
+export async function startScanners(parent: string): Promise<Scanners> {
+  const directory = temporaryDirectory(parent)
+  removeAtExit(`/dev/shm/elemta-clamd-${pathHash(join(directory, 'clamd'))}`) // where clamd unpacks
   const started: { stop(): Promise<void> }[] = []
   const keep = <T extends Clamd | Rspamd>(daemon: T): T => {
     started.push(daemon)
