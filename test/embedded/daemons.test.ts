@@ -268,8 +268,12 @@ test('a parent killed by SIGKILL leaves no children', async () => {
   const parent = spawn(process.execPath, ['--input-type=module', '-e', program], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  const [line] = (await once(parent.stdout, 'data')) as [Buffer]
-  const groups = line.toString().trim().split(' ').map(Number)
+  let line = ''
+  for await (const chunk of parent.stdout.iterator({ destroyOnReturn: false })) {
+    line += chunk
+    if (line.endsWith('\n')) break
+  }
+  const groups = line.trim().split(' ').map(Number)
   expect(living(groups).length).toBeGreaterThan(4)
   parent.kill('SIGKILL')
   await expect.poll(() => living(groups), { timeout: 10_000 }).toEqual([])
