@@ -29,7 +29,9 @@ const REPLY_LIMIT = 4096
 /** Milliseconds for PING and VERSION. */
 const PATIENCE = 5000
 /** Milliseconds that clamd gets to refuse a message by its length, when it broke the first connection. */
-const REFUSAL_TIME = 250
+const REFUSAL_TIME = 1000
+/** Octets that are on their way before a refusal could come. */
+const AT_ONCE = 64 * 1024
 const LONGEST_CHUNK = 0xffff_ffff
 const END_OF_STREAM = Buffer.alloc(4)
 
@@ -102,13 +104,19 @@ function instream({ size, chunks }: ScanContent, attempt: 1 | 2): Request {
   if (size === 0) return [head]
   head.writeUInt32BE(size, head.length - END_OF_STREAM.length)
   const content = chunks()
-  if (Buffer.isBuffer(content)) return [head, content, END_OF_STREAM]
-  return announced(head, content, attempt)
+  const wait = attempt === 2 && size > AT_ONCE
+  if (Buffer.isBuffer(content) && !wait) return [head, content, END_OF_STREAM]
+  return announced(head, content, wait)
 }
 
-async function* announced(head: Buffer, content: AsyncIterable<Buffer>, attempt: 1 | 2): AsyncGenerator<Buffer> {
+async function* announced(
+  head: Buffer,
+  content: Buffer | AsyncIterable<Buffer>,
+  wait: boolean,
+): AsyncGenerator<Buffer> {
   yield head
-  if (attempt === 2) await sleep(REFUSAL_TIME)
-  yield* content
+  if (wait) await sleep(REFUSAL_TIME)
+  if (Buffer.isBuffer(content)) yield content
+  else yield* content
   yield END_OF_STREAM
 }

@@ -46,7 +46,7 @@ describe('findings', () => {
   })
 
   test('an archive that is nested too deep is suspicious, not clean', async () => {
-    let archive = Buffer.from('at the bottom')
+    let archive: Buffer = Buffer.from('at the bottom')
     for (let depth = 0; depth < 20; depth++) archive = zip(`level-${depth}.zip`, archive)
     const signature = 'Heuristics.Limits.Exceeded.MaxRecursion'
     expect(await scan(mailWith(archive, 'nested.zip'))).toEqual({ scanner: 'clamav', kind: 'heuristic', signature })
