@@ -70,8 +70,6 @@ export function createSqliteJobQueue<J extends Job>({
     } finally {
       signal.removeEventListener('abort', onAbort)
       waiting.delete(waiter)
-      // Whoever is woken while leaving must not keep the news to itself.
-      if (signal.aborted) wakeOne()
     }
   }
 
@@ -98,6 +96,8 @@ export function createSqliteJobQueue<J extends Job>({
         }
         if (arrivals === seen && !signal.aborted) await untilWoken(signal)
       }
+      // Whoever was woken and leaves passes the news on.
+      wakeOne()
       return []
     },
 

@@ -1,8 +1,7 @@
 // The tables of the embedded home, and the look at the database before anything is written to it.
 // A database that is damaged, newer than this program or not ours is refused with a SpoolError and left as it is,
 // byte for byte: it may be all that is left of somebody's mail.
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { closeSync, existsSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { isFinal, RECIPIENT_STATES } from '../mail/record.ts'
 import { SpoolError } from './spool-error.ts'
@@ -84,7 +83,7 @@ export function databaseExists(path: string): boolean {
   return existsSync(path) && statSync(path).size > 0
 }
 
-/** Makes a database that only this user can read, on stable storage when it returns; a crash leaves none or all of it. */
+/** Makes a database that only this user can read; a crash leaves none or all of it. Its name is for the caller to sync. */
 export function createDatabase(path: string): void {
   const unfinished = `${path}-unfinished`
   for (const suffix of ['', '-journal', '-wal', '-shm']) rmSync(unfinished + suffix, { force: true })
@@ -96,9 +95,6 @@ export function createDatabase(path: string): void {
     db.close()
   }
   renameSync(unfinished, path)
-  const directory = openSync(dirname(path), 'r')
-  fsyncSync(directory)
-  closeSync(directory)
 }
 
 /** Throws a SpoolError unless the database can be used; `thorough` looks at every page. Writes nothing to it. */

@@ -88,6 +88,19 @@ export function jobQueueContract(makeHome: MakeHome): void {
       expect((await waiting).map(lease => lease.job.id)).toEqual(['a'])
     })
 
+    it('loses no job to a worker that stops just as it comes', async () => {
+      const stop = new AbortController()
+      const stopping = queue.lease(1, stop.signal)
+      const waiting = queue.lease(1, untilTestEnds)
+      waiting.catch(() => {})
+      // A round trip, so that both have found nothing and wait.
+      await backends.deliveryJobs.enqueue(deliveryJob('another'))
+      await queue.enqueue(scanJob('a'))
+      stop.abort()
+      const lease = (await stopping)[0] ?? (await waiting)[0]
+      expect(lease?.job.id).toBe('a')
+    })
+
     it('hands a job out again when its lease is over; the lost lease changes nothing', async () => {
       await queue.enqueue(scanJob('a'))
       const lost = await leaseOne()

@@ -124,9 +124,11 @@ export function messageStoreContract(makeHome: MakeHome): void {
       const sealed = messages.draft(mintQueueId(Date.now()))
       await writeAll(sealed, octets(size))
       await sealed.seal()
-      await writeAll(messages.draft(mintQueueId(Date.now())), octets(size))
+      const unsealed = messages.draft(mintQueueId(Date.now()))
+      await writeAll(unsealed, octets(size))
       await reopen()
       expect(await listed(messages)).toEqual([])
+      await unsealed.discard()
     })
 
     it.each([100, 200_000])('discards a draft of %i octets at any time, and twice', async size => {

@@ -111,6 +111,7 @@ describe('message store on disk', () => {
     expect(await listed(backends.messages)).toEqual(kept.sort())
     expect(await filesInSpool()).toHaveLength(1)
     for (const queueId of kept) await read(backends.messages, queueId)
+    await unfinished.discard()
   })
 
   it('refuses to pass off a file that was cut as the whole content', async () => {
