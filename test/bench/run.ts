@@ -72,7 +72,7 @@ function readOptions() {
         dir: { type: 'string', default: '/var/tmp' },
         json: { type: 'string', default: join(import.meta.dirname, '../../data/bench.json') },
         servers: { type: 'string', default: 'elemta,postfix,haraka,smtp-server' },
-        patience: { type: 'string', default: '5' },
+        patience: { type: 'string', default: '3' },
       },
     })
   } catch (error) {

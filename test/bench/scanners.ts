@@ -32,7 +32,7 @@ const NOBODY_IS_LOCAL = {
   'override.d/dkim_signing.conf': 'enabled = false;\n',
 }
 
-/** Starts them below `parent`. The first rspamd compiles its patterns, about 20 s; the second finds them ready. */
+/** Starts them below `parent`. The first rspamd of a run compiles its patterns, about 20 s; the others find them. */
 export async function startScanners(parent: string): Promise<Scanners> {
   const directory = temporaryDirectory(parent)
   removeAtExit(`/dev/shm/elemta-clamd-${pathHash(join(directory, 'clamd'))}`) // where clamd unpacks
@@ -46,8 +46,8 @@ export async function startScanners(parent: string): Promise<Scanners> {
   }
   try {
     const clamd = keep(await startClamd({ dir: directory, streamMaxBytes: STREAM_MAX, log: silentLog }))
-    const hyperscanDir = join(directory, 'hyperscan')
-    mkdirSync(hyperscanDir)
+    const hyperscanDir = join(parent, 'hyperscan')
+    mkdirSync(hyperscanDir, { recursive: true })
     const common = { hyperscanDir, zones: ZONES, ephemeral: true, log: silentLog }
     const httpDirectory = join(directory, 'asked-by-http')
     addConfiguration(httpDirectory, NOBODY_IS_LOCAL)
