@@ -40,9 +40,13 @@ export function createClamav({ host, port, timeout, streamMax = LONGEST_CHUNK, m
 
   async function ask(request: (attempt: 1 | 2) => Request, within: number, signal?: AbortSignal): Promise<string> {
     const options = { host, port, timeout: within, request, replyLimit: REPLY_LIMIT, isEnd: isTerminated, signal }
-    const reply = await exchange(options)
-    if (isTerminated(reply)) return reply.toString('latin1', 0, reply.length - 1)
-    throw new ExchangeError('protocol', `${peer} broke off in its answer ${quoteReply(reply.toString('latin1'))}`)
+    const { octets, early } = await exchange(options)
+    const reply = octets.toString('latin1')
+    if (!isTerminated(octets))
+      throw new ExchangeError('protocol', `${peer} broke off in its answer ${quoteReply(reply)}`)
+    if (early && reply.startsWith('stream: OK'))
+      throw new ExchangeError('protocol', `${peer} said OK before it had the whole message`)
+    return reply.slice(0, -1)
   }
   const command = (name: string) => ask(() => [Buffer.from(`z${name}\0`)], PATIENCE)
 

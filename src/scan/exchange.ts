@@ -21,6 +21,12 @@ export type Exchange = Readonly<{
   signal?: AbortSignal | undefined
 }>
 
+export type Reply = Readonly<{
+  octets: Buffer
+  /** It came before everything was sent: good for a refusal, not for praise. */
+  early: boolean
+}>
+
 export class ExchangeError extends Error {
   override readonly name = 'ExchangeError'
   readonly failure: ScanFailure
@@ -43,7 +49,7 @@ const RETRY_DELAY = 50
  * whether it is whole. A connection that is refused or reset without an answer is tried once more, since a full accept
  * queue and a restart look like that. Rejects with an ExchangeError.
  */
-export async function exchange(options: Exchange): Promise<Buffer> {
+export async function exchange(options: Exchange): Promise<Reply> {
   const startedAt = performance.now()
   try {
     return await exchangeOnce(options, 1, options.timeout)
@@ -55,15 +61,16 @@ export async function exchange(options: Exchange): Promise<Buffer> {
   }
 }
 
-function exchangeOnce(options: Exchange, attempt: 1 | 2, timeout: number): Promise<Buffer> {
+function exchangeOnce(options: Exchange, attempt: 1 | 2, timeout: number): Promise<Reply> {
   const { host, port, request, replyLimit, isEnd, signal } = options
   const peer = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-  const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
+  const { promise, resolve, reject } = Promise.withResolvers<Reply>()
   const socket = connect({ host, port, noDelay: true })
   const parts: Buffer[] = []
   let received = 0
   let sent = 0
   let connected = false
+  let allGiven = false
   let over = false
   let continueSending: (() => void) | undefined
 
@@ -84,8 +91,9 @@ function exchangeOnce(options: Exchange, attempt: 1 | 2, timeout: number): Promi
   }
   function succeed() {
     if (over) return
+    const early = !allGiven || socket.writableLength > 0
     finish()
-    resolve(parts.length === 1 ? parts[0]! : Buffer.concat(parts))
+    resolve({ octets: parts.length === 1 ? parts[0]! : Buffer.concat(parts), early })
   }
   function fail(failure: ScanFailure, why: string, lost = false) {
     if (over) return
@@ -99,6 +107,7 @@ function exchangeOnce(options: Exchange, attempt: 1 | 2, timeout: number): Promi
       socket.cork()
       for (const piece of pieces) write(piece)
       socket.uncork()
+      allGiven = true
       return
     }
     for await (const piece of pieces) {
@@ -107,6 +116,7 @@ function exchangeOnce(options: Exchange, attempt: 1 | 2, timeout: number): Promi
       await new Promise<void>(go => (continueSending = go))
       if (over) return
     }
+    allGiven = true
   }
   function write(piece: Buffer): boolean {
     sent += piece.length

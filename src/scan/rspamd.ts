@@ -40,8 +40,10 @@ export function createRspamd({ port, timeout, maxSize, metrics, ...requestOption
     if (maxSize !== undefined && size > maxSize) return tooLarge(size, maxSize)
     try {
       const request = () => withHead(head, content)
-      const reply = await exchange({ host, port, timeout, request, replyLimit: REPLY_LIMIT, signal })
-      return readCheckReply(reply, peer, size)
+      const { octets, early } = await exchange({ host, port, timeout, request, replyLimit: REPLY_LIMIT, signal })
+      const finding = readCheckReply(octets, peer, size)
+      if (!early || finding.kind !== 'scored') return finding
+      return couldNotScan('rspamd', 'protocol', `rspamd at ${peer} gave a score before it had the whole message`)
     } catch (error) {
       if (!(error instanceof ExchangeError)) return couldNotScan('rspamd', 'protocol', `rspamd at ${peer}: ${error}`)
       const { failure, lost, message } = error
@@ -75,8 +77,14 @@ export function createRspamd({ port, timeout, maxSize, metrics, ...requestOption
 
     async ping() {
       try {
-        const reply = await exchange({ host, port, timeout: PING_TIMEOUT, request: () => [PING], replyLimit: 4096 })
-        const ok = /^HTTP\/1\.[01] 200 /.test(reply.toString('latin1', 0, 16))
+        const { octets } = await exchange({
+          host,
+          port,
+          timeout: PING_TIMEOUT,
+          request: () => [PING],
+          replyLimit: 4096,
+        })
+        const ok = /^HTTP\/1\.[01] 200 /.test(octets.toString('latin1', 0, 16))
         return { ok, detail: `rspamd at ${peer} ${ok ? 'answers' : 'does not answer as rspamd does'}` }
       } catch (error) {
         return { ok: false, detail: `rspamd at ${(error as Error).message}` }

@@ -74,6 +74,20 @@ describe('connections', () => {
     expect(await at(clamd.port).scan(accepted(), large)).toMatchObject({ failure: 'too-large' })
   })
 
+  test('praise before the end of the message is not believed, a finding is', async () => {
+    for (const [answer, finding] of [
+      ['stream: OK\0', { failure: 'protocol' }],
+      ['stream: Eicar FOUND\0', { kind: 'virus' }],
+    ] as const) {
+      await using clamd = await standIn(socket => {
+        socket.once('data', () => socket.pause().write(answer))
+        socket.resume()
+      })
+      const beyondBuffers = stored(bigMail(10_000_000))
+      expect(await at(clamd.port).scan(accepted(), beyondBuffers)).toMatchObject(finding)
+    }
+  })
+
   test('no answer is a timeout that says how far it came', async () => {
     await using clamd = await standIn(socket => void socket.resume())
     expect(await at(clamd.port, 100).scan(accepted(), small)).toMatchObject({

@@ -147,6 +147,14 @@ describe('connections', () => {
     expect(await at(rspamd.port).scan(accepted(), stored(bigMail(5_000_000)))).toMatchObject({ failure: 'too-large' })
   })
 
+  test('a score before the end of the message is not believed', async () => {
+    await using rspamd = await standIn(socket => {
+      socket.once('data', () => socket.pause().end(http(JSON.stringify(SCORE))))
+      socket.resume()
+    })
+    expect(await at(rspamd.port).scan(accepted(), stored(bigMail(10_000_000)))).toMatchObject({ failure: 'protocol' })
+  })
+
   test('one that is reset without an answer is tried once more', async () => {
     await using rspamd = await standIn((socket, nth) => {
       if (nth === 1) socket.resetAndDestroy()
