@@ -35,6 +35,9 @@ export function createSqliteJobQueue<J extends Job>({
   const EXTEND = `UPDATE ${table} SET visible_at = ? WHERE id = ? AND token = ? RETURNING seq`
   const DONE = `DELETE FROM ${table} WHERE id = ? AND token = ?`
   const RETRY = `UPDATE ${table} SET token = NULL, visible_at = ?, reason = ? WHERE id = ? AND token = ?`
+  const NARROW = `UPDATE ${table} SET recipients = ?, doc = json_set(doc, '$.recipients', json(?))
+    WHERE id = ? AND token = ?`
+  const RELEASE = `UPDATE ${table} SET token = NULL, visible_at = ?, tries = tries - 1 WHERE id = ? AND token = ?`
   const DEAD_LETTER = `UPDATE ${table} SET token = NULL, dead = 1, reason = ? WHERE id = ? AND token = ?`
   const NEXT = `SELECT min(visible_at) AS next FROM ${table} WHERE dead = 0`
 
@@ -113,6 +116,16 @@ export function createSqliteJobQueue<J extends Job>({
 
     async retry({ job, token }, delay, reason) {
       await write(RETRY, now() + delay, reason, job.id, token)
+      arrivals++
+      wakeOne()
+    },
+
+    async narrow({ job, token }, recipients) {
+      await write(NARROW, recipients.length, JSON.stringify(recipients), job.id, token)
+    },
+
+    async release({ job, token }) {
+      await write(RELEASE, now(), job.id, token)
       arrivals++
       wakeOne()
     },

@@ -1,5 +1,5 @@
 // A gateway reduced to its storage, to be killed: accepts messages of all sizes, eight at a time, and finishes every
-// third. Each line on stdout is written after what it says is true: `accepted ID`, `finishing ID`, `finished ID`.
+// third. Each line on stdout is written after what it says is true: `accepted ID`, `finishing ID`, `finished ID`, `refused CODE`.
 // A content's SHA-256 is its Message-ID, so that whoever finds it can tell whether it is whole.
 // Arguments: data directory, messages per opening (it opens the directory twice), synchronous.
 import { createHash } from 'node:crypto'
@@ -13,6 +13,7 @@ const SIZES = [100, 5000, 5000, 5000, 60_000, 200, 150_000]
 const [dataDir = '', count = '', synchronous = ''] = process.argv.slice(2)
 
 const say = (what: string) => writeSync(1, `${what}\n`)
+const refused = (error: Error & { code?: string }) => say(`refused ${error.code}`)
 
 async function accept(backends: Backends, n: number) {
   const queueId = mintQueueId(Date.now())
@@ -48,8 +49,8 @@ for (let opening = 0; opening < 2; opening++) {
   const client = async () => {
     while (started < Number(count)) {
       const n = started++
-      await accept(backends, n)
-      if (n % 3 === 2) await finishOne(backends)
+      await accept(backends, n).catch(refused)
+      if (n % 3 === 2) await finishOne(backends).catch(refused)
     }
   }
   await Promise.all(Array.from({ length: 8 }, client))

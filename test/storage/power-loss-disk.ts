@@ -33,13 +33,14 @@ export function createDisk(root: string): Disk {
     file.node.size = Math.max(file.node.size, offset + octets.length)
   }
 
-  function sync({ node, path }: OpenFile, began: number) {
-    if (node.directory) {
+  function sync({ node, path }: OpenFile, began: number, works: boolean) {
+    if (node.directory && works) {
       for (const name of new Set([...names.keys(), ...durableNames.keys()])) {
         if (dirname(name) === path) copyName(name, durableNames)
       }
     }
-    node.durable = node.unsynced.filter(change => change.at < began).reduce(changed, node.durable)
+    // A sync that fails is the last of it: the kernel takes the octets for written, no later sync brings them back.
+    if (works) node.durable = node.unsynced.filter(change => change.at < began).reduce(changed, node.durable)
     node.unsynced = node.unsynced.filter(change => change.at >= began)
   }
 
@@ -81,7 +82,7 @@ export function createDisk(root: string): Disk {
           return
         case 'fsync':
         case 'fdatasync':
-          if (file !== undefined) sync(file, began)
+          if (file !== undefined) sync(file, began, result >= 0)
           return
         case 'mkdir':
           if (inside(String(first))) names.set(String(first), newNode(true))

@@ -11,7 +11,7 @@ export type FileCall = Readonly<{
   ended: number
 }>
 
-/** Successful calls in order of their ends. */
+/** Successful calls, and syncs that failed (result -1), in order of their ends. */
 export function parseTrace(text: string): FileCall[] {
   const calls: FileCall[] = []
   const unfinished = new Map<string, { began: number; text: string }>()
@@ -36,8 +36,9 @@ function parseCall(text: string): Pick<FileCall, 'call' | 'args' | 'result'> | u
   const open = text.indexOf('(')
   const close = text.lastIndexOf(')')
   const result = Number.parseInt(/^\s*= (-?\d+)/.exec(text.slice(close + 1))?.[1] ?? '', 10)
-  if (open <= 0 || !(result >= 0)) return undefined
-  return { call: text.slice(0, open), args: splitArguments(text.slice(open + 1, close)).map(parseArgument), result }
+  const call = text.slice(0, open)
+  if (open <= 0 || !(result >= 0 || call.endsWith('sync'))) return undefined
+  return { call, args: splitArguments(text.slice(open + 1, close)).map(parseArgument), result }
 }
 
 /** With -xx no string holds a comma or a bracket. */

@@ -23,14 +23,14 @@ afterAll(() => rm(directory, { recursive: true }))
 /** What the process did, in order. Its own word counts from the moment it began to speak. */
 type Recording = { dataDir: string; calls: FileCall[]; said: (string | undefined)[] }
 
-async function record(synchronous: 'FULL' | 'NORMAL'): Promise<Recording> {
-  const dataDir = join(directory, synchronous)
+async function record(name: string, synchronous: 'FULL' | 'NORMAL', ...faults: string[]): Promise<Recording> {
+  const dataDir = join(directory, name)
   const trace = `${dataDir}.trace`
   const script = new URL('./accept-messages.ts', import.meta.url).pathname
   const strace = spawn(
     'strace',
     ['-f', '-y', '-xx', '-s', '9999999', '-e', `trace=${CALLS}`, '-e', 'signal=none', '-o', trace]
-      .concat(process.execPath, script, dataDir)
+      .concat(faults, process.execPath, script, dataDir)
       .concat(String(MESSAGES_PER_OPENING), synchronous),
     { stdio: ['ignore', 'ignore', 'inherit'] },
   )
@@ -71,7 +71,7 @@ const some = <T>(from: readonly T[], count: number) =>
   Array.from({ length: count }, () => from[Math.floor(Math.random() * from.length)]!)
 
 it('keeps everything acknowledged through a power cut, with one sync for many messages', async () => {
-  const recording = await record('FULL')
+  const recording = await record('synced', 'FULL')
   const { calls, said } = recording
   const acknowledgements = [...said.keys()].filter(index => said[index]?.startsWith('accepted'))
   expect(acknowledgements).toHaveLength(2 * MESSAGES_PER_OPENING)
@@ -89,8 +89,21 @@ it('keeps everything acknowledged through a power cut, with one sync for many me
 })
 
 it('would notice a spool that is synced too late', async () => {
-  const recording = await record('NORMAL')
+  const recording = await record('synced-late', 'NORMAL')
   const index = recording.said.findLastIndex(line => line?.startsWith('accepted'))
   const faults = await findFaultsAfter(recording, [{ index, ...nothing }])
   expect(faults).toContainEqual(expect.stringMatching(/no record/))
+})
+
+it('survives a disk whose syncs fail for a while: what was acknowledged afterwards does not rest on what was lost', async () => {
+  // Per thread: the writer's twelfth and thirteenth sync are in the middle of accepting.
+  const recording = await record('failing', 'FULL', '-e', 'inject=fsync:error=EIO:when=12..13')
+  const { calls, said } = recording
+  expect(said).toContain('refused EIO')
+  const afterwards = said.findIndex(
+    (line, index) => line?.startsWith('accepted') && index > said.indexOf('refused EIO'),
+  )
+  const last = said.findLastIndex(line => line?.startsWith('accepted'))
+  const cuts = [afterwards, ...some([...calls.keys()].slice(afterwards), 1), last].map(index => ({ index, ...nothing }))
+  expect(await findFaultsAfter(recording, cuts)).toEqual([])
 })
