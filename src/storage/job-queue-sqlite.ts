@@ -37,7 +37,8 @@ export function createSqliteJobQueue<J extends Job>({
   const RETRY = `UPDATE ${table} SET token = NULL, visible_at = ?, reason = ? WHERE id = ? AND token = ?`
   const NARROW = `UPDATE ${table} SET recipients = ?, doc = json_set(doc, '$.recipients', json(?))
     WHERE id = ? AND token = ?`
-  const RELEASE = `UPDATE ${table} SET token = NULL, visible_at = ?, tries = tries - 1 WHERE id = ? AND token = ?`
+  const RELEASE = `UPDATE ${table} SET token = NULL, visible_at = enqueued_at, tries = tries - 1
+    WHERE id = ? AND token = ?`
   const DEAD_LETTER = `UPDATE ${table} SET token = NULL, dead = 1, reason = ? WHERE id = ? AND token = ?`
   const NEXT = `SELECT min(visible_at) AS next FROM ${table} WHERE dead = 0`
 
@@ -51,6 +52,11 @@ export function createSqliteJobQueue<J extends Job>({
     if (first === undefined) return
     waiting.delete(first)
     first.resolve()
+  }
+
+  function announce() {
+    arrivals++
+    wakeOne()
   }
 
   /** Sets the timer for the next job that becomes visible by itself. */
@@ -82,8 +88,7 @@ export function createSqliteJobQueue<J extends Job>({
     async enqueue(job) {
       const at = now()
       await write(ENQUEUE, job.id, at, at, job.recipients.length, JSON.stringify(job))
-      arrivals++
-      wakeOne()
+      announce()
     },
 
     async lease(max, signal) {
@@ -116,8 +121,7 @@ export function createSqliteJobQueue<J extends Job>({
 
     async retry({ job, token }, delay, reason) {
       await write(RETRY, now() + delay, reason, job.id, token)
-      arrivals++
-      wakeOne()
+      announce()
     },
 
     async narrow({ job, token }, recipients) {
@@ -125,9 +129,8 @@ export function createSqliteJobQueue<J extends Job>({
     },
 
     async release({ job, token }) {
-      await write(RELEASE, now(), job.id, token)
-      arrivals++
-      wakeOne()
+      await write(RELEASE, job.id, token)
+      announce()
     },
 
     async deadLetter({ job, token }, reason) {

@@ -33,6 +33,10 @@ export interface JobQueue<J extends Job> {
   done(lease: Lease<J>): Promise<void>
   /** Gives the job back, to be handed out again after `delay` milliseconds. */
   retry(lease: Lease<J>, delay: number, reason: string): Promise<void>
+  /** From now on the job is about these recipients only: the others have their end. A lost lease changes nothing. */
+  narrow(lease: Lease<J>, recipients: readonly string[]): Promise<void>
+  /** Gives the job back unbegun, as if it had not been handed out. A lost lease changes nothing. */
+  release(lease: Lease<J>): Promise<void>
   /** The job crashed its workers too often: kept with its reason, not handed out again. */
   deadLetter(lease: Lease<J>, reason: string): Promise<void>
   tally(): Promise<QueueTally>

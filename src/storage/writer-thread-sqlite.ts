@@ -83,7 +83,9 @@ function createBatchRunner(db: DatabaseSync, options: WriterThreadOptions): (bat
         rollbackGroup.run()
         release.run()
       }
-      return describe(error)
+      const failure = describe(error)
+      logIsDoubtful ||= failure.code === 'EIO'
+      return failure
     }
   }
 

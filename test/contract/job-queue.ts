@@ -114,8 +114,10 @@ export function jobQueueContract(makeHome: MakeHome): void {
       expect(await queue.extend(lost)).toBe(false)
       await queue.done(lost)
       await queue.retry(lost, 0, 'late')
+      await queue.narrow(lost, [])
+      await queue.release(lost)
       await queue.deadLetter(lost, 'late')
-      expect(await queue.tally()).toMatchObject({ incoming: empty, active: { jobs: 1 }, dead: empty })
+      expect(await queue.tally()).toMatchObject({ incoming: empty, active: { jobs: 1, recipients: 1 }, dead: empty })
       expect(await queue.extend(lease)).toBe(true)
     })
 
@@ -149,6 +151,37 @@ export function jobQueueContract(makeHome: MakeHome): void {
       await expectNothingElse()
       await home.advance(1)
       expect(await leaseOne()).toMatchObject({ job: { id: 'a' }, tries: 2 })
+    })
+
+    it('takes a job back unbegun: first in line, and not counted as a try', async () => {
+      for (const id of ['a', 'b', 'c']) await queue.enqueue(scanJob(id))
+      const [first, second] = await queue.lease(2, untilTestEnds)
+      await queue.release(first!)
+      await queue.release(second!)
+      expect(await queue.extend(first!)).toBe(false)
+      const leases = await queue.lease(5, untilTestEnds)
+      expect(leases.map(({ job, tries }) => [job.id, tries])).toEqual([
+        ['a', 1],
+        ['b', 1],
+        ['c', 1],
+      ])
+      await queue.release(first!)
+      expect(await queue.extend(leases[0]!)).toBe(true)
+    })
+
+    it('forgets the recipients of a job that have their end, over restarts', async () => {
+      await queue.enqueue(scanJob('a', ['x@example.com', 'y@example.com', 'z@example.com']))
+      const lease = await leaseOne()
+      await queue.narrow(lease, ['z@example.com', 'y@example.com'])
+      expect((await queue.tally()).active).toEqual({ jobs: 1, recipients: 2 })
+      expect(await queue.extend(lease)).toBe(true)
+      await home.advance(home.leaseTime + 1)
+      const again = await leaseOne()
+      expect(again).toMatchObject({ tries: 2, job: { ...lease.job, recipients: ['z@example.com', 'y@example.com'] } })
+      await queue.narrow(lease, [])
+      await queue.retry(again, 0, 'again')
+      await reopen()
+      expect((await leaseOne()).job.recipients).toEqual(['z@example.com', 'y@example.com'])
     })
 
     it('wakes a waiting worker for a job that is given back at once', async () => {
