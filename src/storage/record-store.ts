@@ -16,7 +16,10 @@ export type Claim = Readonly<{ claimant: string; until: number }>
 export interface RecordStore {
   /** A new record, every recipient `queued`. Durable when it resolves; rejects when the queue id exists. */
   create(message: AcceptedMessage, event: TraceEvent): Promise<void>
-  /** Appends events and moves recipients, as one. Durable when it resolves. A final state is never left again. */
+  /**
+   * Appends events and moves recipients, as one. Durable when it resolves; rejects an event when there is no such
+   * record. A final state is never left again. A move ends the claim on its recipient: the attempt is over.
+   */
   note(queueId: string, events: readonly TraceEvent[], changes: readonly RecipientStatus[]): Promise<void>
   get(queueId: string): Promise<MessageRecord | undefined>
   /** Newest first. An address is looked for among senders and recipients, compared without case. */
