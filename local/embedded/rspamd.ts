@@ -100,9 +100,19 @@ function directories(home: string, account: Account | undefined): string[] {
 }
 
 function patternsDirectory({ dir, hyperscanDir, log }: RspamdOptions, account: Account | undefined): string {
-  const directory = makeOwnDirectory(hyperscanDir ?? makeHome(dir, 'hyperscan', account), account)
+  const directory =
+    sharedDirectory(hyperscanDir, account) ?? makeOwnDirectory(makeHome(dir, 'hyperscan', account), account)
   if (!readdirSync(directory).some(file => file.endsWith('.hsmp'))) {
     log.info({ child: 'rspamd', doing: 'compiling rspamd’s patterns, about 20 s the first time' }, 'child-preparing')
   }
   return directory
+}
+
+/** Undefined when none is wanted, or when it is another user's. */
+function sharedDirectory(path: string | undefined, account: Account | undefined): string | undefined {
+  try {
+    return path && makeOwnDirectory(path, account)
+  } catch {
+    return undefined
+  }
 }

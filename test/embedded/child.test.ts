@@ -93,13 +93,15 @@ test('a child that ignores SIGTERM is killed after the grace period', async () =
   expect(child.status()).toEqual({ name: 'sample', ok: false, detail: 'stopped' })
 })
 
-test('stop while it waits for its next start ends the waiting', async () => {
+test('a child that is stopped while it waits for its next start stays down', async () => {
   const child = await run('touch ready; exec sleep 600')
   process.kill(pid(child), 'SIGKILL')
   await expect.poll(() => child.status().ok).toBe(false)
+  rmSync(own('ready'))
   await child.stop()
   await child.stop()
   expect(child.status().detail).toBe('stopped')
+  expect(existsSync(own('ready'))).toBe(false)
 })
 
 test('a start is given up when its signal says so', async () => {

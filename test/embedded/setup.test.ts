@@ -20,7 +20,7 @@ import { findProgram } from '../../local/embedded/program.ts'
 
 const LOCK = { packages: { '': {}, 'node_modules/a': { version: '1.0.0' }, 'node_modules/mac': { optional: true } } }
 const DAEMONS = ['clamd', 'rspamd', 'redis-server', 'unbound']
-const TOOLS = ['sh', 'ls', 'rm', 'cp', 'chmod', 'touch']
+const TOOLS = ['sh', 'true', 'ls', 'rm', 'cp', 'chmod', 'touch']
 const POLICY = '/usr/sbin/policy-rc.d'
 
 let project: string
