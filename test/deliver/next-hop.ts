@@ -65,7 +65,8 @@ export function helloReply(lines: readonly string[] = EXTENSIONS): string {
   return lines.map((line, n) => `250${n === lines.length - 1 ? ' ' : '-'}${line}`).join('\r\n')
 }
 
-export async function startNextHop(first: Script = {}): Promise<NextHop> {
+/** On the port `at`: 0 for any free one. */
+export async function startNextHop(first: Script = {}, at = 0): Promise<NextHop> {
   let script = first
   const messages: Received[] = []
   const connections: string[][] = []
@@ -78,7 +79,7 @@ export async function startNextHop(first: Script = {}): Promise<NextHop> {
     socket.on('error', () => {})
     serve(socket, commands, connections.length, () => script, messages)
   })
-  server.listen(0, '127.0.0.1')
+  server.listen(at, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   return {

@@ -8,6 +8,7 @@ import { stringify } from 'yaml'
 import { openEmbeddedReadOnly, type ReadOnlyBackends } from '../../src/backends.ts'
 import type { MessageRecord, RecipientState } from '../../src/mail/record.ts'
 import { type Ledger, readLedger } from '../../src/spool/ledger.ts'
+import { formatTrace } from '../../src/spool/trace.ts'
 import { elemta, type LogLine, type Program, type RunOptions, startProgram } from './program.ts'
 
 export type GatewayOptions = RunOptions &
@@ -29,7 +30,7 @@ export type Gateway = Pick<Program, 'log' | 'logged' | 'errors' | 'ended'> &
     port: number
     opsPort: number
     record(queueId: string): Promise<MessageRecord | undefined>
-    /** Resolves with the record once every recipient is in one of these states. */
+    /** Resolves with the record once every recipient is in one of these states; rejects with the trace when not. */
     settled(queueId: string, ...states: RecipientState[]): Promise<MessageRecord>
     ledger(): Promise<Ledger>
     /** What was delivered to the maildir: file contents. */
@@ -46,6 +47,8 @@ export type Gateway = Pick<Program, 'log' | 'logged' | 'errors' | 'ended'> &
 
 /** Between two looks at a record, in milliseconds. */
 const LOOK_INTERVAL = 10
+/** A story that waits longer fails with the trace, instead of with its own time-out. */
+const PATIENCE = 17_000
 
 export function temporaryDirectory(): Promise<string> {
   return mkdtemp(join(tmpdir(), 'elemta-story-'))
@@ -87,10 +90,13 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
     record: queueId => read(({ records }) => records.get(queueId)),
     settled: (queueId, ...states) =>
       read(async ({ records }) => {
-        for (;;) {
+        for (const started = performance.now(); ; await sleep(LOOK_INTERVAL)) {
           const record = await records.get(queueId)
-          if (record?.recipients.every(({ state }) => states.includes(state))) return record
-          await sleep(LOOK_INTERVAL)
+          if (record === undefined) throw new Error(`there is no record of ${queueId || 'a message that was refused'}`)
+          if (record.recipients.every(({ state }) => states.includes(state))) return record
+          if (performance.now() - started > PATIENCE) {
+            throw new Error(`still not settled:\n${formatTrace(record)}\n${program.lastWords()}`)
+          }
         }
       }),
     ledger: () => read(readLedger),

@@ -77,11 +77,10 @@ export async function sendOn(
   client: Awaited<ReturnType<typeof greeted>>,
   { from = 'alice@sender.example', to = 'bob@example.com', content, parameters = '' }: Transaction,
 ): Promise<Sent> {
-  const utf8 = (line: string) => client.say(Buffer.from(line).toString('latin1'))
-  let reply = await utf8(`MAIL FROM:<${from}> ${parameters}`.trimEnd())
+  let reply = await client.say(`MAIL FROM:<${from}> ${parameters}`.trimEnd())
   for (const recipient of typeof to === 'string' ? [to] : to) {
     if (!reply.startsWith('2')) break
-    reply = await utf8(`RCPT TO:<${recipient}>`)
+    reply = await client.say(`RCPT TO:<${recipient}>`)
   }
   if (reply.startsWith('2')) reply = await client.say('DATA')
   if (reply.startsWith('354')) {

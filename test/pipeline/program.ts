@@ -13,6 +13,8 @@ export type Program = Readonly<{
   logged(event: string): readonly LogLine[]
   /** What it wrote to standard error so far. */
   errors(): string
+  /** The end of its output, for messages about what went wrong. */
+  lastWords(): string
   /** Resolves with the exit code or signal, when all of its output was read. */
   ended: Promise<number | string>
 }>
@@ -52,11 +54,12 @@ export function startProgram(args: readonly string[], { env = {}, within }: RunO
     look()
     return (code ?? signal) as number | string
   })
-  const all = () => [errors, ...lines.slice(-30).map(line => JSON.stringify(line))].join('\n')
+  const lastWords = () => [errors, ...lines.slice(-30).map(line => JSON.stringify(line))].join('\n')
 
   return {
     process: child,
     errors: () => errors,
+    lastWords,
     logged: event => lines.filter(line => line.event === event),
     ended,
     log: wanted =>
@@ -66,7 +69,7 @@ export function startProgram(args: readonly string[], { env = {}, within }: RunO
           if (found === undefined && !over) return
           waiting.delete(see)
           if (found !== undefined) resolve(found)
-          else reject(new Error(`elemta ended before that was logged\n${all()}`))
+          else reject(new Error(`elemta ended before that was logged\n${lastWords()}`))
         }
         waiting.add(see)
         see()
