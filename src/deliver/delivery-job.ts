@@ -1,5 +1,7 @@
 // A delivery job's course: claim the recipients, deliver, write each outcome down right after the next hop's answer
 // (a second delivery is only possible between those two), and plan what was deferred.
+// An outcome and what the job is about from then on are one write, the last outcome and the job's end too: so the
+// ledger balances at every moment, and no crash leaves a job behind for what is done.
 import type { DeliveryJob } from '../mail/job.ts'
 import { isFinal, type MessageRecord, type TraceEvent } from '../mail/record.ts'
 import { nextAttemptAt, type RetrySchedule } from '../mail/retry-schedule.ts'
@@ -22,6 +24,8 @@ export type DeliveryHandlerOptions = Readonly<{
   metrics: Metrics
 }>
 
+type Write = () => Promise<unknown>
+
 /** Before a job is tried again whose recipients another worker is delivering to right now, in milliseconds. */
 const CLAIMED_ELSEWHERE_DELAY = 30_000
 
@@ -35,7 +39,7 @@ export function createDeliveryHandler(options: DeliveryHandlerOptions) {
     const { queueId } = job
     const record = await records.get(queueId)
     if (record === undefined) throw new Error(`there is no record of ${queueId} yet`)
-    const unfinished = recipientsIn(record, state => !isFinal(state))
+    const unfinished = recipientsIn(record, isOpen)
     const wanted = job.recipients.filter(recipient => unfinished.has(recipient))
     const claim = { claimant: lease.token, until: now() + claimTime }
     const recipients = wanted.length === 0 ? [] : await records.claim(queueId, wanted, claim, now())
@@ -43,50 +47,77 @@ export function createDeliveryHandler(options: DeliveryHandlerOptions) {
       return deliveryJobs.retry(lease, CLAIMED_ELSEWHERE_DELAY, 'another worker holds a claim on a recipient')
     }
 
-    const content = recipients.length === 0 ? undefined : await messages.open(queueId)
-    const deferred: Outcome[] = []
+    /** Recipients without an outcome that is written down, and what is to be tried again. */
     const unanswered = new Set(recipients)
-    if (content !== undefined) {
-      metrics.deliveryAttempts.inc(recipients.length)
-      if (job.attempt > 1) metrics.deliveryRetries.inc(recipients.length)
-      crashPoint('before-delivery')
-      const request = { message: record.message, content, recipients, headers: job.headers }
-      await deliverer.deliver(
-        request,
-        async outcomes => {
-          crashPoint('after-delivery')
-          deferred.push(...(await settle(record, job, outcomes, options)))
-          crashPoint('after-outcome')
-          for (const { recipient } of outcomes) unanswered.delete(recipient)
-        },
-        signal,
-      )
+    const deferred: Outcome[] = []
+
+    async function writeDown(outcomes: readonly Outcome[]): Promise<void> {
+      const { again, writes } = settle(record!, job, outcomes, options)
+      const answered = new Set(outcomes.map(({ recipient }) => recipient))
+      const left = [...unanswered].filter(recipient => !answered.has(recipient))
+      const later = [...deferred, ...again]
+      if (left.length === 0) {
+        await finish(writes, later)
+      } else if (writes.length > 0) {
+        const still = [...left, ...later.map(({ recipient }) => recipient)]
+        await together(...writes, () => deliveryJobs.narrow(lease, still))
+      }
+      deferred.push(...again)
+      for (const recipient of answered) unanswered.delete(recipient)
     }
 
+    /** The last write: what is left becomes a deferral, and the job ends. */
+    async function finish(writes: readonly Write[], later: readonly Outcome[]): Promise<void> {
+      const plans = later.length === 0 ? [] : planDeferral(record!, job, later, options)
+      // Others may have settled the recipients that this job is not about, so these are looked at again.
+      const others = unfinished.size > wanted.length ? await records.get(queueId) : undefined
+      const mine = new Set(wanted)
+      const over =
+        later.length === 0 && [...(others ? recipientsIn(others, isOpen) : [])].every(recipient => mine.has(recipient))
+      await together(...writes, ...plans, ...(over ? [() => messages.remove(queueId)] : []), () =>
+        deliveryJobs.done(lease),
+      )
+      if (over) metrics.queueProcessingTime.observe((now() - record!.message.acceptedAt) / 1000)
+    }
+
+    if (recipients.length === 0) return finish([], [])
+    const content = await messages.open(queueId)
+    metrics.deliveryAttempts.inc(recipients.length)
+    if (job.attempt > 1) metrics.deliveryRetries.inc(recipients.length)
+    crashPoint('before-delivery')
+    const request = { message: record.message, content, recipients, headers: job.headers }
+    // One after the other: what is left to do follows from what was written.
+    let written: Promise<void> = Promise.resolve()
+    await deliverer.deliver(
+      request,
+      outcomes => {
+        crashPoint('after-delivery')
+        const mine = written.then(() => writeDown(outcomes)).then(() => crashPoint('after-outcome'))
+        written = mine.catch(() => {})
+        return mine
+      },
+      signal,
+    )
     // Aborted, or a fault of the deliverer: the job must not end while a recipient has no outcome.
     if (unanswered.size > 0) throw new Error(`${unanswered.size} recipients have no outcome`)
-
-    const plans = deferred.length === 0 ? [] : planDeferral(record, job, deferred, options)
-    // Others may have settled the remaining recipients meanwhile, so the record is read again where there are any.
-    const elsewhere = unfinished.size > wanted.length ? await records.get(queueId) : undefined
-    const left = elsewhere === undefined ? deferred.length : recipientsIn(elsewhere, state => !isFinal(state)).size
-    const over = left === 0
-    await together(...plans, ...(over ? [() => messages.remove(queueId)] : []), () => deliveryJobs.done(lease))
-    if (over) metrics.queueProcessingTime.observe((now() - record.message.acceptedAt) / 1000)
   }
 }
 
-function recipientsIn(record: MessageRecord, wanted: (state: MessageRecord['recipients'][number]['state']) => boolean) {
+type State = MessageRecord['recipients'][number]['state']
+
+const isOpen = (state: State) => !isFinal(state)
+
+function recipientsIn(record: MessageRecord, wanted: (state: State) => boolean): Set<string> {
   return new Set(record.recipients.filter(({ state }) => wanted(state)).map(({ recipient }) => recipient))
 }
 
-/** Writes down what is final among `outcomes` and returns what is to be tried again. */
-async function settle(
+/** Counts and logs outcomes; what is final among them becomes writes, the rest is to be tried again. */
+function settle(
   { message }: MessageRecord,
   { queueId, attempt }: DeliveryJob,
   outcomes: readonly Outcome[],
   { backends: { records }, retrySchedule, now, log, metrics }: DeliveryHandlerOptions,
-): Promise<Outcome[]> {
+): Readonly<{ again: Outcome[]; writes: Write[] }> {
   const at = now()
   const expired = nextAttemptAt(retrySchedule, { attempt, acceptedAt: message.acceptedAt, now: at }) === undefined
   const again: Outcome[] = []
@@ -111,8 +142,7 @@ async function settle(
     events.push({ at, event: state, recipient, nextHop, reply: said, seconds })
     changes.push({ recipient, state })
   }
-  if (events.length > 0) await records.note(queueId, events, changes)
-  return again
+  return { again, writes: events.length > 0 ? [() => records.note(queueId, events, changes)] : [] }
 }
 
 /** One later job for everything that was deferred; the story says why, by next hop and reply. */
@@ -121,7 +151,7 @@ function planDeferral(
   job: DeliveryJob,
   deferred: readonly Outcome[],
   { backends: { records }, retrySchedule, now }: DeliveryHandlerOptions,
-): (() => Promise<unknown>)[] {
+): Write[] {
   const { queueId, attempt } = job
   const at = now()
   // The lifetime was not over when the outcome came in; should it end in between, the next attempt is at once.

@@ -1,7 +1,8 @@
 // The one worker loop: lease, run, settle; drain on demand. What a job means is the handler's business.
 // A handler that throws gives its job back with a growing delay; a job whose worker died is handed out again by the
 // queue. After `maxTries` a job goes to the dead letters with its reason. A job that was tried before is suspected of
-// killing its worker and runs alone, so that the innocent ones around it do not share its fate.
+// killing its worker and runs alone; other suspects are given back before it begins, without counting as tried. So
+// the innocent ones around it do not share its fate.
 import type { Job } from '../mail/job.ts'
 import type { Log } from '../platform/log.ts'
 import type { Metrics } from '../platform/metrics.ts'
@@ -19,6 +20,8 @@ export type WorkerOptions<J extends Job> = Readonly<{
   /** Leases are renewed at this interval, in milliseconds. */
   renewEvery?: number
   maxTries?: number
+  /** Milliseconds before a job that failed is handed out again, by how often it was tried. */
+  retryDelay?: (tries: number) => number
   log: Log
   metrics: Metrics
 }>
@@ -28,16 +31,16 @@ export type Worker = Readonly<{
   drain(): Promise<void>
 }>
 
-/** Before a job that failed is handed out again: 1 s, 2 s, 4 s … at most a minute. */
-export function retryDelay(tries: number): number {
+/** 1 s, 2 s, 4 s … at most a minute. */
+export function growingDelay(tries: number): number {
   return Math.min(1000 * 2 ** (tries - 1), 60_000)
 }
 
 export function startWorker<J extends Job>(options: WorkerOptions<J>): Worker {
-  const { stage, queue, concurrency, handle, giveUp, renewEvery = 60_000, maxTries = 5, log, metrics } = options
+  const { stage, queue, concurrency, handle, giveUp, log, metrics } = options
+  const { renewEvery = 60_000, maxTries = 5, retryDelay = growingDelay } = options
   const stopping = new AbortController()
   const running = new Set<Promise<void>>()
-  const suspects: Lease<J>[] = []
 
   async function run(lease: Lease<J>): Promise<void> {
     const { queueId } = lease.job
@@ -74,11 +77,6 @@ export function startWorker<J extends Job>(options: WorkerOptions<J>): Worker {
 
   async function loop(): Promise<void> {
     while (!stopping.signal.aborted) {
-      if (suspects.length > 0) {
-        await Promise.all(running)
-        await start(suspects.shift()!)
-        continue
-      }
       if (running.size >= concurrency) {
         await Promise.race(running)
         continue
@@ -88,13 +86,18 @@ export function startWorker<J extends Job>(options: WorkerOptions<J>): Worker {
         await pause(1000, stopping.signal)
         return []
       })
-      for (const lease of leases) {
-        if (lease.tries > 1) suspects.push(lease)
-        else void start(lease)
-      }
+      for (const lease of leases) if (lease.tries === 1) void start(lease)
+      const [suspect, ...others] = leases.filter(({ tries }) => tries > 1)
+      if (suspect === undefined) continue
+      await Promise.all([...others.map(giveBack), ...running])
+      await (stopping.signal.aborted ? giveBack(suspect) : start(suspect))
     }
     await Promise.all(running)
-    for (const lease of suspects.splice(0)) await queue.retry(lease, 0, 'drained before it was begun').catch(() => {})
+  }
+
+  async function giveBack(lease: Lease<J>): Promise<void> {
+    const { queueId } = lease.job
+    await queue.release(lease).catch(error => log.warn({ queueId, stage, why: String(error) }, 'job-not-returned'))
   }
 
   const finished = loop()
