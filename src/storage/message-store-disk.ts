@@ -12,7 +12,7 @@ import type { SqlValue } from './writer-thread-sqlite.ts'
 
 /** Up to this size a content is a row; the head that a draft keeps is as long. */
 const INLINE_LIMIT = 64 * 1024
-const FIRST_BUFFER = 16 * 1024
+const MOST_PIECES = 32
 const READ_CHUNK = 256 * 1024
 const LIST_PAGE = 1000
 
@@ -98,7 +98,8 @@ async function* readFile(queueId: string, path: string, size: number): AsyncGene
 }
 
 function createDraft(queueId: string, { writer, files, checkRoom }: Omit<Parts, 'reader'>): Draft {
-  let start = Buffer.alloc(0)
+  /** The first octets, as they came; one piece once somebody has asked for them. */
+  let start: Buffer[] = []
   let size = 0
   let file: ContentFile | undefined
   let stage: 'receiving' | 'sealed' | 'discarded' = 'receiving'
@@ -107,20 +108,19 @@ function createDraft(queueId: string, { writer, files, checkRoom }: Omit<Parts, 
 
   const startLength = () => Math.min(size, INLINE_LIMIT)
 
-  /** Copies, so that a small chunk does not keep a whole network buffer alive. */
   function appendToStart(chunk: Buffer) {
-    const from = startLength()
-    const to = Math.min(from + chunk.length, INLINE_LIMIT)
-    if (to > start.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.min(INLINE_LIMIT, Math.max(FIRST_BUFFER, start.length * 2, to)))
-      start.copy(larger, 0, 0, from)
-      start = larger
-    }
-    chunk.copy(start, from, 0, to - from)
+    start.push(chunk)
+    // Crumbs cost more than they hold.
+    if (start.length > MOST_PIECES) start = [Buffer.concat(start)]
+  }
+
+  function head(): Buffer {
+    if (start.length !== 1) start = [Buffer.concat(start)]
+    return start[0]!
   }
 
   async function addRow() {
-    const data: SqlValue = file === undefined ? new Uint8Array(start.subarray(0, size)) : null
+    const data: SqlValue = file === undefined ? head() : null
     try {
       await writer.run([{ sql: ADD, params: [queueId, size, data] }])
     } catch (error) {
@@ -135,19 +135,19 @@ function createDraft(queueId: string, { writer, files, checkRoom }: Omit<Parts, 
       return size
     },
     get head() {
-      return start.subarray(0, startLength())
+      return head()
     },
 
     write(chunk) {
       if (stage === 'discarded') return undefined
       if (stage === 'sealed') throw new Error(`${queueId} is sealed`)
       const before = startLength()
-      if (before < INLINE_LIMIT) appendToStart(chunk)
+      if (before < INLINE_LIMIT) appendToStart(chunk.subarray(0, INLINE_LIMIT - before))
       size += chunk.length
       if (size <= INLINE_LIMIT) return undefined
       if (file === undefined) {
         file = createContentFile(files.temporaryPath(queueId), files.path(queueId))
-        void file.write(start.subarray(0, before))
+        void file.write(head().subarray(0, before))
       }
       return file.write(chunk)
     },
@@ -174,7 +174,7 @@ function createDraft(queueId: string, { writer, files, checkRoom }: Omit<Parts, 
         () => true,
         () => false,
       )
-      start = Buffer.alloc(0)
+      start = []
       if (committed || leaveToSweep) return
       await file?.discard()
     },

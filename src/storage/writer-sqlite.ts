@@ -3,6 +3,7 @@
 // First in, first out. A promise resolves when its operations are committed (durable ones: synced), or rejects with
 // nothing of its group done; `code` is then 'ENOSPC' where the disk is full, 'EIO' where it failed.
 import { Worker } from 'node:worker_threads'
+import { createBatchPacker } from './writer-batch-sqlite.ts'
 import type { BatchReply, Failure, Operation, SqlRow, WriterThreadOptions } from './writer-thread-sqlite.ts'
 
 type Rows = readonly (readonly SqlRow[])[]
@@ -37,6 +38,7 @@ export async function startWriter(
     thread.once('error', reject)
   })
 
+  const pack = createBatchPacker()
   let collecting: Group | undefined
   let pending: Group[] = []
   let inFlight: Group[] = []
@@ -64,8 +66,8 @@ export async function startWriter(
     pending = []
     const groups = inFlight.map(group => group.operations)
     const durable = inFlight.some(group => group.durable)
-    const octets = groups.flatMap(operations => operations.flatMap(({ params }) => params.flatMap(bufferOf)))
-    thread.postMessage({ groups, durable }, octets)
+    const batch = pack({ groups, durable })
+    thread.postMessage(batch, [batch.octets])
   }
 
   thread.on('message', (reply: BatchReply) => {
@@ -135,11 +137,4 @@ function settle(group: Group, result: Rows | Failure) {
 
 function rejectAll(group: Group, error: Error) {
   for (const { reject } of group.parts) reject(error)
-}
-
-/** What can be moved to the thread instead of copied: octets that have their buffer for themselves. */
-function bufferOf(value: unknown): ArrayBuffer[] {
-  if (!(value instanceof Uint8Array)) return []
-  const { buffer } = value
-  return buffer instanceof ArrayBuffer && buffer.byteLength === value.byteLength ? [buffer] : []
 }

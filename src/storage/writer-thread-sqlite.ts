@@ -4,6 +4,7 @@
 // the thread lives on and works again once the cause is gone.
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
+import { createBatchUnpacker, type PackedBatch } from './writer-batch-sqlite.ts'
 
 export type SqlValue = SQLInputValue
 export type SqlRow = Readonly<Record<string, SQLOutputValue>>
@@ -120,14 +121,15 @@ if (port !== null) {
   const options = workerData as WriterThreadOptions
   const db = openConnection(options)
   const runBatch = createBatchRunner(db, options)
-  port.on('message', (message: Batch | 'close') => {
+  const unpack = createBatchUnpacker()
+  port.on('message', (message: PackedBatch | 'close') => {
     if (message === 'close') {
       // Best effort: what stays in the log is taken up at the next start.
       db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
       db.close()
       port.close()
     } else {
-      port.postMessage(runBatch(message))
+      port.postMessage(runBatch(unpack(message)))
     }
   })
   port.postMessage('ready')
