@@ -52,7 +52,14 @@ export async function startEmbeddedScanners(options: EmbeddedScannersOptions): P
   const clamav =
     clamavConfig && createClamav({ ...clamavConfig, ...daemons.clamav, streamMax: clamavConfig.stream_max, metrics })
   const rspamd =
-    rspamdConfig && createRspamd({ ...rspamdConfig, ...daemons.rspamd, maxSize: rspamdConfig.max_size, metrics })
+    rspamdConfig &&
+    createRspamd({
+      ...rspamdConfig,
+      ...daemons.rspamd,
+      hostname: config.hostname,
+      maxSize: rspamdConfig.max_size,
+      metrics,
+    })
   const scanners: Scanner[] = [clamav, rspamd].filter(scanner => scanner !== undefined)
   metrics.scannersConfigured.set(scanners.length)
 
