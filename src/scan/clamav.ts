@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Finding } from '../mail/verdict.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import { type ClamavVersion, isTerminated, quoteReply, readStreamReply, readVersionReply } from './clamd-reply.ts'
-import { ExchangeError, exchange, type Request } from './exchange.ts'
+import { ExchangeError, exchange, peerName, type Request } from './exchange.ts'
 import { couldNotScan, type ScanContent, type Scanner } from './scanner.ts'
 
 export type ClamavOptions = Readonly<{
@@ -36,16 +36,16 @@ const LONGEST_CHUNK = 0xffff_ffff
 const END_OF_STREAM = Buffer.alloc(4)
 
 export function createClamav({ host, port, timeout, streamMax = LONGEST_CHUNK, metrics }: ClamavOptions): Clamav {
-  const peer = `${host}:${port}`
+  const peer = peerName({ host, port })
 
   async function ask(request: (attempt: 1 | 2) => Request, within: number, signal?: AbortSignal): Promise<string> {
     const options = { host, port, timeout: within, request, replyLimit: REPLY_LIMIT, isEnd: isTerminated, signal }
     const { octets, early } = await exchange(options)
     const reply = octets.toString('latin1')
-    if (!isTerminated(octets))
-      throw new ExchangeError('protocol', `${peer} broke off in its answer ${quoteReply(reply)}`)
-    if (early && reply.startsWith('stream: OK'))
-      throw new ExchangeError('protocol', `${peer} said OK before it had the whole message`)
+    const whole = isTerminated(octets)
+    if (!whole) throw new ExchangeError('protocol', `${peer} broke off in its answer ${quoteReply(reply)}`)
+    const hasty = early && reply.startsWith('stream: OK')
+    if (hasty) throw new ExchangeError('protocol', `${peer} said OK before it had the whole message`)
     return reply.slice(0, -1)
   }
   const command = (name: string) => ask(() => [Buffer.from(`z${name}\0`)], PATIENCE)
@@ -119,7 +119,7 @@ async function* announced(
   wait: boolean,
 ): AsyncGenerator<Buffer> {
   yield head
-  if (wait) await sleep(REFUSAL_TIME)
+  if (wait) await sleep(REFUSAL_TIME, undefined, { ref: false })
   if (Buffer.isBuffer(content)) yield content
   else yield* content
   yield END_OF_STREAM

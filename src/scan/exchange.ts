@@ -63,7 +63,7 @@ export async function exchange(options: Exchange): Promise<Reply> {
 
 function exchangeOnce(options: Exchange, attempt: 1 | 2, timeout: number): Promise<Reply> {
   const { host, port, request, replyLimit, isEnd, signal } = options
-  const peer = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+  const peer = peerName(options)
   const { promise, resolve, reject } = Promise.withResolvers<Reply>()
   const socket = connect({ host, port, noDelay: true })
   const parts: Buffer[] = []
@@ -150,6 +150,11 @@ function exchangeOnce(options: Exchange, attempt: 1 | 2, timeout: number): Promi
   })
   if (signal?.aborted) onAbort()
   return promise
+}
+
+/** Host and port for people. */
+export function peerName({ host, port }: Pick<Exchange, 'host' | 'port'>): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
 function inWords({ code, message }: NodeJS.ErrnoException): string {

@@ -5,7 +5,7 @@
 // asks for a password unless we come from its secure_ip; a message with a password is not greylisted or rate-limited.
 import type { Finding } from '../mail/verdict.ts'
 import type { Metrics } from '../platform/metrics.ts'
-import { ExchangeError, exchange, type Request } from './exchange.ts'
+import { ExchangeError, exchange, peerName, type Request } from './exchange.ts'
 import { isRspamdAction, meaningOf } from './rspamd-action.ts'
 import { readCheckReply } from './rspamd-reply.ts'
 import { checkRequest, type RequestOptions } from './rspamd-request.ts'
@@ -25,13 +25,13 @@ export type RspamdOptions = RequestOptions &
 const REPLY_LIMIT = 8 * 1024 * 1024
 /** rspamd breaks the connection, without an answer, when a message exceeds max_message, which is this by default. */
 const DEFAULT_MAX_SIZE = 50 * 1024 * 1024
-/** Milliseconds. */
-const PING_TIMEOUT = 5000
+/** Milliseconds for a ping. */
+const PATIENCE = 5000
 const PING = Buffer.from('GET /ping HTTP/1.0\r\n\r\n')
 
 export function createRspamd({ port, timeout, maxSize, metrics, ...requestOptions }: RspamdOptions): Scanner {
   const { host } = requestOptions
-  const peer = `${host}:${port}`
+  const peer = peerName({ host, port })
   const tooLarge = (size: number, limit: number) =>
     couldNotScan('rspamd', 'too-large', `${size} octets are more than rspamd at ${peer} takes (${limit}, max_message)`)
 
@@ -77,13 +77,7 @@ export function createRspamd({ port, timeout, maxSize, metrics, ...requestOption
 
     async ping() {
       try {
-        const { octets } = await exchange({
-          host,
-          port,
-          timeout: PING_TIMEOUT,
-          request: () => [PING],
-          replyLimit: 4096,
-        })
+        const { octets } = await exchange({ host, port, timeout: PATIENCE, request: () => [PING], replyLimit: 4096 })
         const ok = /^HTTP\/1\.[01] 200 /.test(octets.toString('latin1', 0, 16))
         return { ok, detail: `rspamd at ${peer} ${ok ? 'answers' : 'does not answer as rspamd does'}` }
       } catch (error) {

@@ -30,6 +30,7 @@ describe('answers', () => {
     ['INSTREAM size limit exceeded. ERROR\0', { failure: 'too-large' }],
     ['COMMAND READ TIMED OUT\n', { failure: 'timeout' }],
     ['stream: OK', { failure: 'protocol' }],
+    ['stream: OK.', { failure: 'protocol' }],
     ['stream: O', { failure: 'protocol' }],
     ['stream: OK ERROR\0', { failure: 'protocol' }],
     ['1: stream: OK\0', { failure: 'protocol' }],
@@ -126,6 +127,20 @@ describe('connections', () => {
     })
     expect(await at(clamd.port).scan(accepted(), small)).toEqual({ scanner: 'clamav', kind: 'clean' })
     expect(clamd.connections()).toBe(2)
+  })
+
+  test('a refusal that was lost in a broken connection is waited for', async () => {
+    let received = 0
+    await using clamd = await standIn((socket, nth) => {
+      if (nth % 2 === 1) return void socket.once('data', () => socket.resetAndDestroy()).resume()
+      socket.on('data', (chunk: Buffer) => (received += chunk.length)).resume()
+      setTimeout(() => socket.end('INSTREAM size limit exceeded. ERROR\0'), 100)
+    })
+    for (const content of [large, whole(bigMail(3_000_000))]) {
+      received = 0
+      expect(await at(clamd.port).scan(accepted(), content)).toMatchObject({ failure: 'too-large' })
+      expect(received).toBe('zINSTREAM\0'.length + 4)
+    }
   })
 
   test('one that is reset again and again is a failure', async () => {

@@ -174,7 +174,7 @@ test('memory is bounded: 40 MB cost less than 2 MiB', async () => {
     async *chunks() {
       yield Buffer.from(head)
       for (let n = 0; n < pieces; n++) {
-        if (n % 8 === 0) {
+        if (n % 16 === 0) {
           collectGarbage()
           collectGarbage() // waits for what the first one is still sweeping
           most = Math.max(most, process.memoryUsage().arrayBuffers - before)
