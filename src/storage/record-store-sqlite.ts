@@ -20,7 +20,7 @@ const MOVE = `UPDATE recipients SET state = ?, claimant = NULL, claimed_until = 
   WHERE queue_id = ? AND recipient IN (SELECT value FROM json_each(?)) AND NOT ${FINAL}`
 const CLAIM = `UPDATE recipients SET claimant = ?, claimed_until = ?
   WHERE queue_id = ? AND recipient IN (SELECT value FROM json_each(?)) AND NOT ${FINAL}
-    AND (claimant IS NULL OR claimant = ? OR claimed_until < ? - 100000000)
+    AND (claimant IS NULL OR claimant = ? OR claimed_until <= ?)
   RETURNING recipient`
 const DEFER = `INSERT INTO deferrals (job_id, due_at, accepted_at, recipients, doc)
   VALUES (?, ?, (SELECT accepted_at FROM messages WHERE queue_id = ?), ?, ?)
