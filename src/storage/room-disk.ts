@@ -25,12 +25,15 @@ export function createRoomCheck(directory: string, reserve: number, reader: Read
     insideDatabase = pages * Number(reader.get('PRAGMA page_size')?.page_size)
     takenSince = 0
     lookedAt = performance.now()
-    looking = undefined
   }
 
   return async (size, place) => {
-    if (performance.now() - lookedAt > INTERVAL) looking ??= look()
-    await looking
+    if (performance.now() - lookedAt > INTERVAL) {
+      looking ??= look().finally(() => {
+        looking = undefined
+      })
+      await looking
+    }
     const room = (place === 'file' ? onDisk : onDisk + insideDatabase) - takenSince
     if (room < reserve) {
       const message = `${directory}: ${room} octets of room left, fewer than the reserve of ${reserve}`
