@@ -30,6 +30,8 @@ export type Gateway = Pick<Program, 'log' | 'logged' | 'errors' | 'ended'> &
     port: number
     opsPort: number
     record(queueId: string): Promise<MessageRecord | undefined>
+    /** The one message from or to this address. */
+    only(address: string): Promise<MessageRecord>
     /** Resolves with the record once every recipient is in one of these states; rejects with the trace when not. */
     settled(queueId: string, ...states: RecipientState[]): Promise<MessageRecord>
     ledger(): Promise<Ledger>
@@ -88,6 +90,12 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
     port: ready.smtp[0]!.port,
     opsPort: ready.ops.port,
     record: queueId => read(({ records }) => records.get(queueId)),
+    only: address =>
+      read(async ({ records }) => {
+        const [record, ...others] = await records.find({ address, limit: 2 })
+        if (record === undefined || others.length > 0) throw new Error(`${address} has no message, or several`)
+        return record
+      }),
     settled: (queueId, ...states) =>
       read(async ({ records }) => {
         for (const started = performance.now(); ; await sleep(LOOK_INTERVAL)) {
