@@ -29,7 +29,7 @@ export type RspamdOptions = {
   messageBytes?: number // the longest message it takes
   port?: number
   controllerPort?: number
-  hyperscanDir?: string // compiled patterns, when shared with others
+  hyperscanDir?: string // compiled patterns that several share; `-<uid>` of who runs rspamd is appended
   zones?: string // see UnboundOptions
   forwardTo?: string[]
   ephemeral?: boolean // what was learned is lost at the end
@@ -100,19 +100,10 @@ function directories(home: string, account: Account | undefined): string[] {
 }
 
 function patternsDirectory({ dir, hyperscanDir, log }: RspamdOptions, account: Account | undefined): string {
-  const directory =
-    sharedDirectory(hyperscanDir, account) ?? makeOwnDirectory(makeHome(dir, 'hyperscan', account), account)
+  const shared = hyperscanDir && `${hyperscanDir}-${account?.uid ?? process.getuid?.()}`
+  const directory = makeOwnDirectory(shared ?? makeHome(dir, 'hyperscan', account), account)
   if (!readdirSync(directory).some(file => file.endsWith('.hsmp'))) {
     log.info({ child: 'rspamd', doing: 'compiling rspamd’s patterns, about 20 s the first time' }, 'child-preparing')
   }
   return directory
-}
-
-/** Undefined when none is wanted, or when it is another user's. */
-function sharedDirectory(path: string | undefined, account: Account | undefined): string | undefined {
-  try {
-    return path && makeOwnDirectory(path, account)
-  } catch {
-    return undefined
-  }
 }
