@@ -8,10 +8,10 @@ import { temporaryDirectory } from './embedded-home.ts'
 import type { Scenario } from './fill-disk.ts'
 
 it.each<Scenario>([
-  { size: 30_000, reserve: 0, then: 'get room' },
-  { size: 150_000, reserve: 0, then: 'get room' },
-  { size: 30_000, reserve: 3_000_000, then: 'finish' },
-  { size: 150_000, reserve: 3_000_000, then: 'finish' },
+  { size: 30_000, reserve: 0, relief: 'get room' },
+  { size: 150_000, reserve: 0, relief: 'get room' },
+  { size: 30_000, reserve: 3_000_000, relief: 'finish' },
+  { size: 150_000, reserve: 3_000_000, relief: 'finish' },
 ])('answers 451 4.3.1 when the disk is full, keeps nothing of it, and works again: %o', async scenario => {
   const directory = await temporaryDirectory()
   const mount = `${directory}/small`

@@ -11,11 +11,11 @@ export type Scenario = {
   size: number
   reserve: number
   /** Somebody removes other files, or all messages are delivered. */
-  then: 'get room' | 'finish'
+  relief: 'get room' | 'finish'
 }
 
 const [dataDir = '', scenario = ''] = process.argv.slice(2)
-const { size, reserve, then } = JSON.parse(scenario) as Scenario
+const { size, reserve, relief } = JSON.parse(scenario) as Scenario
 const content = octets(size)
 const otherFile = `${dataDir}-other`
 
@@ -70,7 +70,7 @@ const kept = await listed(backends.messages)
 let whole = 0
 for (const queueId of kept) if ((await read(backends.messages, queueId)).equals(content)) whole++
 
-if (then === 'get room') await rm(otherFile)
+if (relief === 'get room') await rm(otherFile)
 else await finishAll()
 // Room is not looked up at every message.
 let outcome = await accept()
