@@ -105,6 +105,16 @@ describe('a session', () => {
     expect(accepted().map(({ content }) => content.toString())).toEqual(['x\r\n', 'y\r\n'])
   })
 
+  test('closes when the client does, whatever it says after QUIT', async () => {
+    const { port, metric } = await start()
+    const client = await greeted(port, { allowHalfOpen: true })
+    await client.say('QUIT')
+    client.send('NOOP\r\n'.repeat(1000))
+    client.socket.end()
+    await expect.poll(() => metric('elemta_connections_active')).toBe(0)
+    expect(await client.closed()).toBe('')
+  })
+
   test('answers a client that closes its side right behind QUIT or the dot', async () => {
     const { port, accepted } = await start()
     const client = dial(port, { allowHalfOpen: true })

@@ -117,6 +117,7 @@ describe('an address beyond ASCII', () => {
     'ｅxample.test', // a full-width letter would become ASCII
     'exa\u00admple.test', // a soft hyphen would vanish
     'b\u00adücher.test',
+    '\u212aelvin.test', // lower case of the Kelvin sign is k
     'a\u2024b.test',
     '℀.test',
     'ü'.repeat(64),
