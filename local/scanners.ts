@@ -12,6 +12,8 @@ import { startDaemons } from './embedded/daemons.ts'
 
 /** Milliseconds between two looks at the scanners. */
 const WATCH_INTERVAL = 2000
+/** At the first one after a scanner's return, a message may still be on its way to where it waits. */
+const FLUSHES = 2
 
 export type EmbeddedScanners = Readonly<{
   scanners: readonly Scanner[]
@@ -60,24 +62,33 @@ export async function startEmbeddedScanners(options: EmbeddedScannersOptions): P
       maxSize: rspamdConfig.max_size,
       metrics,
     })
-  const scanners: Scanner[] = [clamav, rspamd].filter(scanner => scanner !== undefined)
-  metrics.scannersConfigured.set(scanners.length)
+  const found: Scanner[] = [clamav, rspamd].filter(scanner => scanner !== undefined)
+  metrics.scannersConfigured.set(found.length)
 
   const health = new Map<string, ScannerHealth>()
+  const flushesOwed = new Map<string, number>()
+  function note({ name }: Scanner, now: ScannerHealth): void {
+    const before = health.get(name)
+    health.set(name, now)
+    metrics.scannerUp.set(name, now.ok ? 1 : 0)
+    if (!now.ok) flushesOwed.set(name, FLUSHES)
+    if (before !== undefined && now.ok !== before.ok) {
+      const about = { scanner: name, detail: now.detail }
+      log[now.ok ? 'info' : 'error'](about, now.ok ? 'scanner-up' : 'scanner-down')
+    }
+  }
+  const scanners = found.map(scanner => noticing(scanner, detail => note(scanner, { ok: false, detail })))
+
   async function look(): Promise<void> {
     await Promise.all(
-      scanners.map(async scanner => {
-        const before = health.get(scanner.name)
-        const found = await scanner.ping()
-        health.set(scanner.name, found)
-        metrics.scannerUp.set(scanner.name, found.ok ? 1 : 0)
-        if (found.ok && before?.ok === false) onBack()
-        if (before !== undefined && found.ok !== before.ok) {
-          log[found.ok ? 'info' : 'error'](
-            { scanner: scanner.name, detail: found.detail },
-            found.ok ? 'scanner-up' : 'scanner-down',
-          )
-        }
+      found.map(async scanner => {
+        const now = await scanner.ping()
+        note(scanner, now)
+        // What an earlier run left waiting is not kept waiting either.
+        const owed = flushesOwed.get(scanner.name) ?? FLUSHES
+        if (!now.ok || owed === 0) return
+        flushesOwed.set(scanner.name, owed - 1)
+        onBack()
       }),
     )
     if (clamav !== undefined && health.get('clamav')?.ok) {
@@ -109,6 +120,18 @@ export async function startEmbeddedScanners(options: EmbeddedScannersOptions): P
       clearInterval(watch)
       await Promise.all(scanners.map(scanner => scanner.close()))
       await daemons.stop()
+    },
+  }
+}
+
+/** Tells at once when a scan finds nobody there: a scanner may be gone and back between two looks. */
+function noticing(scanner: Scanner, onGone: (detail: string) => void): Scanner {
+  return {
+    ...scanner,
+    async scan(...asked) {
+      const finding = await scanner.scan(...asked)
+      if (finding.kind === 'could-not-scan' && finding.failure === 'unreachable') onGone(finding.detail)
+      return finding
     },
   }
 }

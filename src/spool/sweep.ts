@@ -1,6 +1,6 @@
 // Puts deferred jobs that are due back on their queue. A deferral is normal, not an error; a crash between the two
 // writes only enqueues a job that is queued already, which changes nothing.
-import type { Deferral } from '../mail/job.ts'
+import type { Job } from '../mail/job.ts'
 import type { Log } from '../platform/log.ts'
 import type { Backends } from '../storage/backends.ts'
 
@@ -9,13 +9,13 @@ type SweepBackends = Pick<Backends, 'records' | 'scanJobs' | 'deliveryJobs' | 't
 /** Deferrals looked at in one pass; the next pass takes the rest. */
 const BATCH = 5000
 
-/** One pass: everything due at `now`, of the given kinds. Returns how many jobs went back. */
+/** One pass: what is due at `now`, of one kind of job where it is given. Returns how many jobs went back. */
 export async function sweepDeferred(
   { records, scanJobs, deliveryJobs, together }: SweepBackends,
   now: number,
-  wanted: (deferral: Deferral) => boolean = () => true,
+  kind?: Job['kind'],
 ): Promise<number> {
-  const due = (await records.due(now, BATCH)).filter(wanted)
+  const due = await records.due(now, BATCH, kind)
   const writes = due.map(({ job }) => {
     const changes = job.recipients.map(recipient => ({ recipient, state: 'queued' as const }))
     return together(
@@ -37,20 +37,21 @@ export type Sweeper = Readonly<{
 /** Sweeps every `interval` milliseconds until stopped. */
 export function startSweeper(backends: SweepBackends, now: () => number, interval: number, log: Log): Sweeper {
   let pass: Promise<unknown> = Promise.resolve()
-  const enqueue = (time: () => number, wanted?: (deferral: Deferral) => boolean) => {
-    pass = pass
-      .then(() => sweepDeferred(backends, time(), wanted))
-      .catch(error => log.error({ why: String(error) }, 'sweep-failed'))
+  /** One after the other, so that no two of them look at the same deferrals. */
+  function enqueue(sweep: () => Promise<unknown>): Promise<unknown> {
+    pass = pass.then(sweep).catch(error => log.error({ why: String(error) }, 'sweep-failed'))
     return pass
   }
-  const timer = setInterval(() => void enqueue(now), interval)
+  const timer = setInterval(() => void enqueue(() => sweepDeferred(backends, now())), interval)
   return {
     async flushScans() {
-      const brought = await enqueue(
-        () => Number.MAX_SAFE_INTEGER,
-        ({ job }) => job.kind === 'scan',
-      )
-      if (brought) log.info({ jobs: brought }, 'scans-flushed')
+      await enqueue(async () => {
+        let jobs = 0
+        for (let brought = BATCH; brought === BATCH; jobs += brought) {
+          brought = await sweepDeferred(backends, Number.MAX_SAFE_INTEGER, 'scan')
+        }
+        if (jobs > 0) log.info({ jobs }, 'scans-flushed')
+      })
     },
     async stop() {
       clearInterval(timer)

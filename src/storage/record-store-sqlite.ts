@@ -122,8 +122,9 @@ export function createRecordReader(reader: Reader): RecordReader {
       return rows.map(row => read(String(row.queue_id))!)
     },
 
-    async due(now, max) {
-      const sql = 'SELECT doc FROM deferrals WHERE due_at <= ? ORDER BY due_at, rowid LIMIT ?'
+    async due(now, max, kind) {
+      const ofKind = kind === undefined ? '' : `AND doc ->> '$.job.kind' = '${kind}'`
+      const sql = `SELECT doc FROM deferrals WHERE due_at <= ? ${ofKind} ORDER BY due_at, rowid LIMIT ?`
       return reader.all(sql, now, max).map(row => JSON.parse(String(row.doc)) as Deferral)
     },
 

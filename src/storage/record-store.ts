@@ -1,6 +1,6 @@
 // Port: message records with their events, claims on recipients, and deferrals.
 // Adapters: record-store-sqlite. Every adapter passes test/contract/record-store.ts.
-import type { Deferral } from '../mail/job.ts'
+import type { Deferral, Job } from '../mail/job.ts'
 import type { AcceptedMessage, MessageRecord, RecipientState, RecipientStatus, TraceEvent } from '../mail/record.ts'
 
 export type RecordQuery = Readonly<{ messageId: string } | { address: string }> & Readonly<{ limit: number }>
@@ -31,8 +31,8 @@ export interface RecordStore {
   claim(queueId: string, recipients: readonly string[], claim: Claim, now: number): Promise<string[]>
   /** Keeps a job until it is due. Durable when it resolves. The same job id again replaces the deferral. */
   defer(deferral: Deferral): Promise<void>
-  /** Deferrals due at `now`, oldest first, at most `max`. They stay until `undefer`. */
-  due(now: number, max: number): Promise<Deferral[]>
+  /** Deferrals due at `now` (of one kind of job), oldest first, at most `max`. They stay until `undefer`. */
+  due(now: number, max: number, kind?: Job['kind']): Promise<Deferral[]>
   undefer(jobId: string): Promise<void>
   tally(): Promise<RecordTally>
   tallyDeferrals(): Promise<DeferralTally>

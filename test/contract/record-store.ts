@@ -179,6 +179,8 @@ export function recordStoreContract(makeHome: MakeHome): void {
       expect(await records.due(AT + 999, 10)).toEqual([])
       expect(await records.due(AT + 2000, 10)).toEqual([early, middle])
       expect(await records.due(AT + 5000, 2)).toEqual([early, middle])
+      expect(await records.due(AT + 5000, 1, 'delivery')).toEqual([middle])
+      expect(await records.due(AT + 5000, 10, 'scan')).toEqual([early])
       expect(await records.tallyDeferrals()).toMatchObject({ deferrals: 3, recipients: 4 })
       await records.undefer('early')
       await records.undefer('early')

@@ -1,9 +1,8 @@
 // The scanners' blocks of a story's configuration.
-type Address = Readonly<{ host: string; port: number }>
 type Settings = Record<string, unknown>
 
-/** Both scanners at these addresses, never started by the gateway; without an address a scanner is left out. */
-export function withScanners(clamav?: Address & Settings, rspamd?: Address & Settings): { plugins: unknown[] } {
+/** Both scanners with these settings, not started by the gateway unless they say so; without settings a scanner is left out. */
+export function withScanners(clamav?: Settings, rspamd?: Settings): { plugins: unknown[] } {
   return {
     plugins: [
       ...(clamav === undefined ? [] : [{ name: 'clamav', config: { managed: false, ...clamav } }]),
