@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { createLineReader } from '../../src/ingress/command-line.ts'
 
@@ -37,4 +38,17 @@ test.each([
 
 test('an endless line is given up', () => {
   expect(read(Array.from({ length: 30 }, () => long)).slice(0, 2)).toEqual([500, 421])
+})
+
+test('however the octets are cut, the lines are the same', () => {
+  const octets = fc.array(fc.constantFrom('\r\n', '\r\n', '\r', '\n', 'NOOP', ' '), { maxLength: 20 })
+  fc.assert(
+    fc.property(octets, fc.array(fc.nat({ max: 40 }), { maxLength: 10 }), (parts, cuts) => {
+      const text = parts.join('')
+      const places = [0, ...cuts.filter(cut => cut < text.length).sort((a, b) => a - b), text.length]
+      const pieces = places.slice(1).map((place, n) => text.slice(places[n], place))
+      expect(read(pieces)).toEqual(read([text]))
+    }),
+    { numRuns: 1000 },
+  )
 })

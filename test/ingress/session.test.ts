@@ -109,7 +109,7 @@ describe('a session', () => {
     const { port, metric } = await start()
     const client = await greeted(port, { allowHalfOpen: true })
     await client.say('QUIT')
-    client.send('NOOP\r\n'.repeat(1000))
+    client.send('NOOP\r\n'.repeat(100_000))
     client.socket.end()
     await expect.poll(() => metric('elemta_connections_active')).toBe(0)
     expect(await client.closed()).toBe('')
