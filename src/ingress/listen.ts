@@ -1,5 +1,6 @@
 // Opens a listening socket, or says in words what is in the way and what to do about it.
 import { createServer, type Server, type Socket } from 'node:net'
+import { EXIT, ExitError } from '../platform/exit.ts'
 
 export type Address = Readonly<{ address: string; port: number }>
 
@@ -13,7 +14,7 @@ const WAYS_OUT: Readonly<Record<string, string>> = {
 
 /**
  * Resolves with the listening server, whose address has the port that was given for 0. Sockets stay open for replies
- * when the client has closed its side. Rejects with an Error that names address, port and what to do.
+ * when the client has closed its side. Rejects with an ExitError that names address, port and what to do.
  */
 export function listen({ address, port }: Address, onConnection: (socket: Socket) => void): Promise<Server> {
   // Small replies leave at once: Nagle's algorithm and delayed acknowledgements together cost 40 ms a turn.
@@ -21,7 +22,8 @@ export function listen({ address, port }: Address, onConnection: (socket: Socket
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const why = WAYS_OUT[error.code ?? ''] ?? error.message
-      reject(new Error(`cannot listen on ${address} port ${port}: ${why}`, { cause: error }))
+      const message = `cannot listen on ${address} port ${port}: ${why}`
+      reject(new ExitError(EXIT.unavailable, message, { cause: error }))
     })
     server.listen({ host: address, port, backlog: BACKLOG }, () => resolve(server.removeAllListeners('error')))
   })
