@@ -69,7 +69,8 @@ export async function startChild(options: ChildOptions): Promise<Child> {
       throw new ChildFailed(name, failure, lastLines(logFile))
     }
     status = { name, ok: true, detail: `pid ${launched.process.pid}` }
-    log.info({ child: name, pid: launched.process.pid, seconds: secondsSince(launched.startedAt) }, 'child-started')
+    const { pid } = launched.process
+    log.info({ child: name, pid, seconds: secondsSince(launched.startedAt), home }, 'child-started')
     return launched
   }
 

@@ -1,10 +1,10 @@
 // Where a daemon's files live. What we write (configuration, log) belongs to us and the daemon only reads it;
 // what the daemon writes is in directories of its own: so a broken-in daemon cannot lead us astray by a symlink.
-// When we are root, the daemon's account must be able to get there; where it cannot (a project below /root, mode
-// 700), the files go below /var/lib/elemta instead of opening directories that are not ours.
+// When we are root, the daemon's account must be able to get there; where it cannot (a data directory that is closed to
+// others, a project below /root), the files go below /var/lib/elemta instead of opening what is closed for a reason.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Account } from './program.ts'
 
@@ -15,6 +15,7 @@ export function makeHome(dir: string, name: string, account: Account | undefined
   const wanted = join(resolve(dir), name)
   mkdirSync(wanted, { recursive: true, mode: 0o755 })
   if (!account || canReach(account, wanted)) return wanted
+  removeEmpty(wanted, resolve(dir))
   const elsewhere = join(FALLBACK, pathHash(resolve(dir)), name)
   mkdirSync(elsewhere, { recursive: true, mode: 0o755 })
   return elsewhere
@@ -39,6 +40,16 @@ export function writeConfiguration(path: string, text: string, account: Account 
   chmodSync(path, 0o640)
   if (account) chownSync(path, 0, account.gid)
   return path
+}
+
+function removeEmpty(...directories: string[]): void {
+  for (const directory of directories) {
+    try {
+      rmdirSync(directory)
+    } catch {
+      return // not empty: of a time when it could be reached
+    }
+  }
 }
 
 function canReach(account: Account, path: string): boolean {

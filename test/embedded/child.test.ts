@@ -136,6 +136,7 @@ test('files go elsewhere when the daemon’s account could not reach them', () =
     // As root the daemon is somebody else and stays out; otherwise it is ourselves.
     expect(place).toMatch(account ? /^\/var\/lib\/elemta\/[0-9a-f]{12}\/clamd$/ : /closed\/data\/clamd$/)
     expect(makeHome(join(closed, 'data'), 'clamd', account)).toBe(place)
+    expect(existsSync(join(closed, 'data'))).toBe(!account)
   } finally {
     if (account) rmSync(join(place, '..'), { recursive: true })
   }
