@@ -1,7 +1,7 @@
 // clamd as a child, with a private configuration: everything that it cannot look into (encrypted, macros, too deep,
 // too big) is reported instead of passed over in silence. Signatures are freshclam's where this machine has some,
 // else a built-in set that knows EICAR alone: good for a first run and for tests, no protection.
-import { existsSync, lstatSync, mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, mkdirSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import type { Log } from '../../src/platform/log.ts'
@@ -30,6 +30,7 @@ export type ClamdOptions = {
 
 const OFFICIAL = '/var/lib/clamav'
 const MEMORY = '/dev/shm' // unpacking there is half as fast again as on a disk
+const IN_MEMORY = 'elemta-clamd' // then -<our process id>-<hash>
 const MEBIBYTE = 1024 * 1024
 
 /** Starts clamd; resolves once it answers. Throws `MissingProgram` or `ChildFailed`. */
@@ -108,9 +109,10 @@ function writeTestSignatures(home: string): string {
   return directory
 }
 
-/** Where clamd unpacks: in memory when there is ample room, else beside its other files. Emptied of an earlier run. */
+/** Where clamd unpacks: in memory when there is ample room, else beside its other files. Empty. */
 function makeUnpackingDirectory(home: string, streamMaxBytes: number, account: Account | undefined): string {
-  const inMemory = join(MEMORY, `elemta-clamd-${pathHash(home)}`)
+  removeUnpackingOfTheDead()
+  const inMemory = join(MEMORY, `${IN_MEMORY}-${process.pid}-${pathHash(home)}`)
   const onDisk = join(home, 'unpacking')
   for (const directory of hasRoom(streamMaxBytes) ? [inMemory, onDisk] : [onDisk]) {
     try {
@@ -122,6 +124,20 @@ function makeUnpackingDirectory(home: string, streamMaxBytes: number, account: A
     }
   }
   return onDisk
+}
+
+/** A gateway that was killed could not tidy up; its name tells whose the directory was. */
+function removeUnpackingOfTheDead(): void {
+  if (!existsSync(MEMORY)) return
+  for (const name of readdirSync(MEMORY)) {
+    const [, owner] = new RegExp(`^${IN_MEMORY}-(\\d+)-`).exec(name) ?? []
+    if (owner === undefined || existsSync(`/proc/${owner}`)) continue
+    try {
+      rmSync(join(MEMORY, name), { recursive: true, force: true })
+    } catch {
+      // Another user's: theirs to remove.
+    }
+  }
 }
 
 function hasRoom(streamMaxBytes: number): boolean {
