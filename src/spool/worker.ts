@@ -54,16 +54,18 @@ export function startWorker<J extends Job>(options: WorkerOptions<J>): Worker {
       )
     }, renewEvery)
     try {
-      if (lease.tries > maxTries) await giveUp(lease, `its worker failed or died ${lease.tries - 1} times`)
+      if (lease.tries > maxTries) await giveUp(lease, `its worker died or failed ${lease.tries - 1} times`)
       else await handle(lease, lost.signal)
     } catch (error) {
       metrics.jobCrashes.inc(stage)
       const why = error instanceof Error ? error.message : String(error)
       log.error({ queueId, stage, tries: lease.tries, why, stack: (error as Error)?.stack }, 'job-failed')
+      const settled =
+        lease.tries < maxTries
+          ? queue.retry(lease, retryDelay(lease.tries), why)
+          : giveUp(lease, `its worker died or failed ${lease.tries} times, at last: ${why}`)
       // Not awaited to succeed: when the storage is gone too, the lease runs out by itself.
-      await queue
-        .retry(lease, retryDelay(lease.tries), why)
-        .catch(cause => log.error({ queueId, stage, why: String(cause) }, 'job-not-returned'))
+      await settled.catch(cause => log.error({ queueId, stage, why: String(cause) }, 'job-not-returned'))
     } finally {
       clearInterval(renewal)
     }

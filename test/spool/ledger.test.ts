@@ -14,7 +14,10 @@ test('a ledger balances when every recipient has an end state or a job', () => {
   const ledger = ledgerOf(
     { accepted: 12, states: states({ delivered: 3, failed: 1, quarantined: 1, held: 1, queued: 4, deferred: 2 }) },
     { deferrals: 1, recipients: 2 },
-    [queue({ incoming: { jobs: 1, recipients: 2 } }), queue({ active: { jobs: 1, recipients: 1 }, dead: { jobs: 1, recipients: 1 } })],
+    [
+      queue({ incoming: { jobs: 1, recipients: 2 } }),
+      queue({ active: { jobs: 1, recipients: 1 }, dead: { jobs: 1, recipients: 1 } }),
+    ],
   )
   expect(ledger.imbalance).toBe(0)
   expect(ledger.queued).toEqual({ incoming: 2, active: 1, deferred: 2, deadLetters: 1 })
