@@ -20,26 +20,25 @@ export function createDotStuffer(): DotStuffer {
   return {
     stuff(chunk) {
       if (chunk.length === 0) return chunk
-      const leadingDot = atLineStart && chunk[0] === DOT
+      const startsLine = atLineStart
       atLineStart = chunk.at(-1) === LF
-      const first = chunk.indexOf(LF_DOT)
-      return leadingDot || first !== -1 ? stuffed(chunk, leadingDot, first) : chunk
+      return (startsLine && chunk[0] === DOT) || chunk.includes(LF_DOT) ? stuffed(chunk, startsLine) : chunk
     },
     end: () => (atLineStart ? END : CRLF_END),
   }
 }
 
-function stuffed(chunk: Buffer, leadingDot: boolean, first: number): Buffer {
-  // Each stuffed dot but a leading one stands behind an LF and a dot of its own: at most one for two octets.
+/** Octet by octet: a content made of dots costs no more than any other. */
+function stuffed(chunk: Buffer, startsLine: boolean): Buffer {
+  // Each stuffed dot but the first octet's stands behind an LF: at most one for two octets.
   const out = Buffer.allocUnsafe(chunk.length + (chunk.length >> 1) + 1)
   let length = 0
-  if (leadingDot) out[length++] = DOT
-  let from = 0
-  for (let at = first; at !== -1; at = chunk.indexOf(LF_DOT, from)) {
-    length += chunk.copy(out, length, from, at + 1)
-    out[length++] = DOT
-    from = at + 1
+  let before = startsLine ? LF : 0
+  for (let at = 0; at < chunk.length; at++) {
+    const octet = chunk[at]!
+    if (octet === DOT && before === LF) out[length++] = DOT
+    out[length++] = octet
+    before = octet
   }
-  length += chunk.copy(out, length, from)
   return out.subarray(0, length)
 }

@@ -35,11 +35,13 @@ export async function deliverToMaildir(
   const queue = copies.values()
   async function writer() {
     for (const copy of queue) {
-      signal?.throwIfAborted()
+      if (signal?.aborted) return
       await storeCopy(maildir, copy).catch(error => troubles.set(copy.recipient, describe(error)))
     }
   }
   await Promise.all(Array.from({ length: WRITERS }, writer))
+  // Only now: whoever is told that it is over may rely on nobody writing any more.
+  signal?.throwIfAborted()
   const unsynced =
     troubles.size === copies.length ? undefined : await syncDirectory(join(maildir, 'new')).catch(describe)
 

@@ -64,6 +64,15 @@ describe('a connection is used again', () => {
     expect(told(await deliverWith(deliverer))).toEqual(DELIVERED)
   })
 
+  test('but not when the next hop said more than it was asked: replies would be taken for others', async () => {
+    delivererWith()
+    hop.follow({ dot: { raw: '250 2.0.0 Ok\r\n250 2.0.0 Stray\r\n' } })
+    await deliverWith(deliverer)
+    hop.follow({ mail: '550 5.7.1 No', rcpt: '550 5.1.1 No', dot: '550 5.7.1 No' })
+    expect(told(await deliverWith(deliverer))).toEqual(['failed: 550 5.7.1 No'])
+    expect(hop.connections).toHaveLength(2)
+  })
+
   test('but not after 421', async () => {
     delivererWith()
     hop.follow({ rcpt: '421 4.3.2 Shutting down' })

@@ -105,7 +105,7 @@ test('a maildir that lost a directory gets it back', async () => {
 })
 
 test('a delivery that is called off stores no more copies', async () => {
-  await mkdir(maildir, { recursive: true })
+  for (const name of ['tmp', 'new', 'cur']) await mkdir(join(maildir, name), { recursive: true })
   const stop = new AbortController()
   const content = {
     size: 10,
@@ -118,5 +118,7 @@ test('a delivery that is called off stores no more copies', async () => {
   await expect(deliverOnce({ to: to(), recipients, content, signal: stop.signal })).rejects.toThrow(
     'the lease was lost',
   )
+  // What was begun is finished, nothing is written behind the caller's back.
   expect((await filesIn('new')).length).toBeLessThan(50)
+  expect(await filesIn('tmp')).toEqual([])
 })

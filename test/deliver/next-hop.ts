@@ -141,7 +141,7 @@ function serve(socket: Socket, commands: string[], connection: number, now: () =
     received += chunk.length
     pieces.push(taken)
     const interesting = !inData || now().interrupt !== undefined || received >= limit
-    if (!interesting && !Buffer.concat(pieces.slice(-3)).subarray(-3).equals(END)) return
+    if (!interesting && !Buffer.concat(pieces.slice(-3)).includes(END)) return
     input = Buffer.concat([input, ...pieces])
     pieces = []
     while (inData ? content() : command());
