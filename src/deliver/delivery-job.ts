@@ -26,9 +26,6 @@ export type DeliveryHandlerOptions = Readonly<{
 
 type Write = () => Promise<unknown>
 
-/** Before a job is tried again whose recipients another worker is delivering to right now, in milliseconds. */
-const CLAIMED_ELSEWHERE_DELAY = 30_000
-
 /** The handler for the worker loop on the delivery queue. */
 export function createDeliveryHandler(options: DeliveryHandlerOptions) {
   const { backends, deliverer, claimTime, now, metrics } = options
@@ -44,7 +41,8 @@ export function createDeliveryHandler(options: DeliveryHandlerOptions) {
     const claim = { claimant: lease.token, until: now() + claimTime }
     const recipients = wanted.length === 0 ? [] : await records.claim(queueId, wanted, claim, now())
     if (recipients.length < wanted.length) {
-      return deliveryJobs.retry(lease, CLAIMED_ELSEWHERE_DELAY, 'another worker holds a claim on a recipient')
+      // By then every claim is over, also those that this lease has just got.
+      return deliveryJobs.retry(lease, claimTime, 'another worker holds a claim on a recipient')
     }
 
     /** Recipients without an outcome that is written down, and what is to be tried again. */

@@ -102,7 +102,7 @@ test('without the packages: it starts, names them, accepts mail, and passes none
   const { warning } = await gateway.log(line => line.event === 'warning' && /clamd/.test(String(line.warning)))
   expect(warning).toMatch(/apt-get install .*clamav-daemon/)
   await gateway.log(line => line.event === 'warning' && /rspamd redis-server unbound/.test(String(line.warning)))
-  expect(gateway.errors()).toContain('WARNING')
+  await expect.poll(gateway.errors).toContain('WARNING')
   const { code, queueId } = await send(gateway.port, { content: mail() })
   expect(code).toBe(250)
   const { events } = await gateway.settled(queueId, 'deferred')
