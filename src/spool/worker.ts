@@ -1,8 +1,9 @@
 // The one worker loop: lease, run, settle; drain on demand. What a job means is the handler's business.
 // A handler that throws gives its job back with a growing delay; a job whose worker died is handed out again by the
 // queue. After `maxTries` a job goes to the dead letters with its reason. A job that was tried before is suspected of
-// killing its worker and runs alone; other suspects are given back before it begins, without counting as tried. So
-// the innocent ones around it do not share its fate.
+// killing its worker and begins alone; other suspects are given back before it begins, without counting as tried. So
+// the innocent ones around it do not share its fate. One that still lives after a while is only slow: then the others
+// go on beside it, or a next hop that hangs would hold up everybody's mail.
 import type { Job } from '../mail/job.ts'
 import type { Log } from '../platform/log.ts'
 import type { Metrics } from '../platform/metrics.ts'
@@ -20,6 +21,8 @@ export type WorkerOptions<J extends Job> = Readonly<{
   /** Leases are renewed at this interval, in milliseconds. */
   renewEvery?: number
   maxTries?: number
+  /** Milliseconds that a suspect is left alone: what kills its worker does so soon. */
+  aloneTime?: number
   /** Milliseconds before a job that failed is handed out again, by how often it was tried. */
   retryDelay?: (tries: number) => number
   log: Log
@@ -38,7 +41,7 @@ export function growingDelay(tries: number): number {
 
 export function startWorker<J extends Job>(options: WorkerOptions<J>): Worker {
   const { stage, queue, concurrency, handle, giveUp, log, metrics } = options
-  const { renewEvery = 60_000, maxTries = 5, retryDelay = growingDelay } = options
+  const { renewEvery = 60_000, maxTries = 5, aloneTime = 5000, retryDelay = growingDelay } = options
   const stopping = new AbortController()
   const running = new Set<Promise<void>>()
 
@@ -91,8 +94,8 @@ export function startWorker<J extends Job>(options: WorkerOptions<J>): Worker {
       for (const lease of leases) if (lease.tries === 1) void start(lease)
       const [suspect, ...others] = leases.filter(({ tries }) => tries > 1)
       if (suspect === undefined) continue
-      await Promise.all([...others.map(giveBack), ...running])
-      await (stopping.signal.aborted ? giveBack(suspect) : start(suspect))
+      await atMost(aloneTime, Promise.all([...others.map(giveBack), ...running]))
+      await atMost(aloneTime, stopping.signal.aborted ? giveBack(suspect) : start(suspect))
     }
     await Promise.all(running)
   }
@@ -109,6 +112,13 @@ export function startWorker<J extends Job>(options: WorkerOptions<J>): Worker {
       await finished
     },
   }
+}
+
+/** Waits for `work`, but no longer than that; it goes on by itself. */
+async function atMost(milliseconds: number, work: Promise<unknown>): Promise<void> {
+  const done = new AbortController()
+  await Promise.race([work, pause(milliseconds, done.signal)])
+  done.abort()
 }
 
 function pause(milliseconds: number, signal: AbortSignal): Promise<void> {

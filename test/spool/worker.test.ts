@@ -210,3 +210,26 @@ test('a worker that lost its lease is told to stop', async () => {
 test('delays grow to a minute', () => {
   expect([1, 2, 3, 6, 7, 50].map(growingDelay)).toEqual([1000, 2000, 4000, 32_000, 60_000, 60_000])
 })
+
+test('a suspect that is only slow holds nobody up', async () => {
+  const slow = await accept()
+  const begun = Promise.withResolvers<void>()
+  const release = Promise.withResolvers<void>()
+  const worker = work(
+    async lease => {
+      if (lease.job.queueId === slow && lease.tries === 1) throw new Error('not today')
+      if (lease.job.queueId === slow) {
+        begun.resolve()
+        await release.promise
+      }
+      await backends.scanJobs.done(lease)
+    },
+    { aloneTime: 10 },
+  )
+  await begun.promise
+  await accept()
+  await whenQueueIs({ incoming: 0, active: 1 })
+  release.resolve()
+  await whenQueueIs({ incoming: 0, active: 0, dead: 0 })
+  await worker.drain()
+})
