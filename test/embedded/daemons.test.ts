@@ -15,7 +15,7 @@ import {
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { type Daemons, type DaemonsOptions, startDaemons } from '../../local/embedded/daemons.ts'
 import { freePort } from '../../local/embedded/port.ts'
 import { clamdAnswers, rspamdAnswers } from '../../local/embedded/probe.ts'
@@ -38,6 +38,8 @@ const forTests = { hyperscanDir: '/var/tmp/elemta-hyperscan', zones: ZONES, ephe
 const root = mkdtempSync(join(tmpdir(), 'elemta-daemons-'))
 chmodSync(root, 0o755) // the daemons' own accounts must get through
 let daemons: Daemons
+
+vi.setConfig({ testTimeout: 90_000 }) // rspamd may have to compile its patterns
 
 beforeAll(async () => {
   daemons = await start('shared', { clamav: await nobody(), rspamd: await nobody() })
@@ -243,7 +245,7 @@ test('killed children come back at the same address', async () => {
   process.kill(before.rspamd!, 'SIGKILL')
   process.kill(before.redis!, 'SIGKILL')
   await expect.poll(() => daemons.status().filter(({ ok }) => !ok).length).toBe(3)
-  await expect.poll(() => daemons.status().every(({ ok }) => ok), { timeout: 15_000 }).toBe(true)
+  await expect.poll(() => daemons.status().every(({ ok }) => ok), { timeout: 60_000 }).toBe(true)
   expect(living([before.rspamd!])).toEqual([])
   expect(await clamdAnswers('127.0.0.1', daemons.clamav!.port)).toBe(true)
   expect(await rate(daemons.rspamd!.port, GTUBE)).toMatchObject({ action: 'reject' })
