@@ -5,7 +5,7 @@ import { type Check, startOpsServer } from '../src/console/ops-server.ts'
 import { createDeliverer } from '../src/deliver/deliverer.ts'
 import { createDeliveryHandler } from '../src/deliver/delivery-job.ts'
 import { startIngress } from '../src/ingress/server.ts'
-import type { Config } from '../src/platform/config.ts'
+import { type Config, enabledPlugin } from '../src/platform/config.ts'
 import { configWarnings } from '../src/platform/config-rules.ts'
 import type { Log } from '../src/platform/log.ts'
 import { createMetrics, type Metrics } from '../src/platform/metrics.ts'
@@ -87,7 +87,8 @@ type Parts = Readonly<{ config: Config; backends: Backends; log: Log; metrics: M
 
 function startScanning({ config, backends, log, metrics, now }: Parts, { scanners, policy }: EmbeddedScanners) {
   const retrySchedule = { delays: config.scan.retry_schedule, lifetime: config.delivery.lifetime }
-  const handle = createScanHandler({ backends, scanners, policy, retrySchedule, now, log, metrics })
+  const logClean = enabledPlugin(config, 'clamav')?.log_clean ?? false
+  const handle = createScanHandler({ backends, scanners, policy, retrySchedule, logClean, now, log, metrics })
   const giveUp = createGiveUp(backends.scanJobs, { backends, now, log, metrics })
   const { concurrency } = config.scan
   const worker = startWorker({ stage: 'scan', queue: backends.scanJobs, concurrency, handle, giveUp, log, metrics })

@@ -77,7 +77,10 @@ const rspamd = z.strictObject({
       port: port().min(1).prefault(11_333).describe('11333 is the normal worker; the controller, 11334, works as well'),
       timeout: duration().prefault('15s').describe('For the whole scan; after it, on_error decides'),
       reject_score: z.number().positive().prefault(15).describe('From this score on, `action` is taken'),
-      add_headers: z.boolean().prefault(true).describe('false: no X-Spam headers on what is delivered'),
+      add_headers: z
+        .boolean()
+        .prefault(true)
+        .describe('false: header fields only on what is tagged or was not scanned'),
       action: z
         .enum(['quarantine', 'reject', 'tag'])
         .prefault('quarantine')

@@ -115,7 +115,10 @@ export function createMetrics({ process = false } = {}) {
     deliveryDuration: histogram('elemta_delivery_duration_seconds', 'One attempt, connection to outcome'),
 
     verdicts: counterBy('elemta_verdicts_total', 'Verdicts by decision', 'decision', DECISIONS),
-    unscannedDelivered: counter('elemta_unscanned_messages_total', 'Messages passed on although no scanner saw them'),
+    unscannedMessages: counter(
+      'elemta_unscanned_messages_total',
+      'Messages passed on that a scanner did not see, or with no scanner configured',
+    ),
     scannersConfigured: gauge('elemta_scanners_configured', 'Scanners that mail has to pass; 0: mail passes unscanned'),
     scanLatency: histogram('elemta_security_scan_latency_seconds', 'All scanners of one message together'),
     scannerUp: gaugeBy('elemta_scanner_up', '1 when the scanner answered its last ping', 'scanner', [

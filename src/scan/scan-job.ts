@@ -19,6 +19,8 @@ export type ScanHandlerOptions = Readonly<{
   scanners: readonly Scanner[]
   policy: ScanPolicy
   retrySchedule: RetrySchedule
+  /** A line in the log for what is delivered as it came, too. */
+  logClean: boolean
   now: () => number
   log: Log
   metrics: Metrics
@@ -28,7 +30,7 @@ type Write = () => Promise<unknown>
 
 /** The handler for the worker loop on the scan queue. */
 export function createScanHandler(options: ScanHandlerOptions) {
-  const { backends, scanners, policy, now, log, metrics } = options
+  const { backends, scanners, policy, logClean, now, log, metrics } = options
 
   return async function handleScanJob(lease: Lease<ScanJob>, signal: AbortSignal): Promise<void> {
     const { queueId } = lease.job
@@ -52,8 +54,11 @@ export function createScanHandler(options: ScanHandlerOptions) {
     crashPoint('after-verdict')
     metrics.verdicts.inc(decided.decision)
     const passed = decided.decision === 'deliver' || decided.decision === 'tag'
-    if (passed && !findings.some(finding => finding.kind !== 'could-not-scan')) metrics.unscannedDelivered.inc()
-    log.info({ queueId, decision: decided.decision, why: decided.why, seconds: Number(seconds.toFixed(4)) }, 'scanned')
+    const unscanned = findings.length === 0 || findings.some(({ kind }) => kind === 'could-not-scan')
+    if (passed && unscanned) metrics.unscannedMessages.inc()
+    const { decision, why } = decided
+    const level = decision === 'deliver' && !logClean ? 'debug' : 'info'
+    log[level]({ queueId, decision, why, seconds: Number(seconds.toFixed(4)) }, 'scanned')
   }
 }
 
