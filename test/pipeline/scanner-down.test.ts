@@ -76,6 +76,19 @@ test('a clamd that dies in the middle is noticed, started again, and loses nothi
   expect(await gateway.ledger()).toMatchObject({ accepted: 6, delivered: 6, imbalance: 0 })
 })
 
+test('a clamd that is gone for a moment only does not keep mail waiting', async () => {
+  const clamd = await ownClamd(await freePort())
+  const config = { ...withScanners({ host: '127.0.0.1', port: clamd.port }), scan }
+  await using gateway = await startGateway({ config })
+  await clamd.stop()
+  const { queueId } = await send(gateway.port, { content: mail() })
+  await gateway.settled(queueId, 'deferred')
+  await ownClamd(clamd.port)
+  await gateway.settled(queueId, 'delivered')
+  expect(gateway.logged('scanner-down')).toHaveLength(1)
+  expect(gateway.logged('scanner-up')).toHaveLength(1)
+})
+
 test('a clamd that hangs makes mail wait, not pass', async () => {
   const { port, status } = await ownClamd(await freePort())
   const config = { ...withScanners({ host: '127.0.0.1', port, timeout: '300ms' }), scan }
