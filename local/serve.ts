@@ -59,9 +59,10 @@ export async function serve(
     if (scanners !== undefined) undo.push(startScanning(parts, scanners))
     const warnings = [...configWarnings(config), ...(scanners?.warnings ?? [])]
 
-    const ledger = setInterval(() => {
+    const refreshLedger = () =>
       refreshLedgerGauges(backends, metrics).catch(error => log.warn({ why: String(error) }, 'ledger-failed'))
-    }, LEDGER_INTERVAL)
+    await refreshLedger()
+    const ledger = setInterval(refreshLedger, LEDGER_INTERVAL)
     undo.push(async () => clearInterval(ledger))
     const ops = await startOpsServer({
       ...config.ops,
