@@ -32,6 +32,12 @@ const COMPILED = { NODE_COMPILE_CACHE: join(tmpdir(), 'elemta-compiled') }
 
 export const ENTRY = new URL('../../bin/elemta.ts', import.meta.url).pathname
 
+/** A test that was broken off leaves nothing running. */
+const running = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
 /** Starts `elemta` with these arguments. */
 export function startProgram(args: readonly string[], { env = {}, within }: RunOptions = {}): Program {
   const command = [process.execPath, ENTRY, ...args]
@@ -40,6 +46,8 @@ export function startProgram(args: readonly string[], { env = {}, within }: RunO
     env: { ...process.env, ...COMPILED, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  running.add(child)
+  child.once('exit', () => running.delete(child))
   const lines: LogLine[] = []
   const waiting = new Set<() => void>()
   let errors = ''
