@@ -4,7 +4,7 @@ import { openEmbedded } from '../src/backends.ts'
 import { type Check, startOpsServer } from '../src/console/ops-server.ts'
 import { createDeliverer } from '../src/deliver/deliverer.ts'
 import { createDeliveryHandler } from '../src/deliver/delivery-job.ts'
-import { startIngress } from '../src/ingress/server.ts'
+import { type Ingress, startIngress } from '../src/ingress/server.ts'
 import { type Config, enabledPlugin } from '../src/platform/config.ts'
 import { configWarnings } from '../src/platform/config-rules.ts'
 import type { Log } from '../src/platform/log.ts'
@@ -31,6 +31,7 @@ export type Gateway = Readonly<{
 
 const SWEEP_INTERVAL = 1000
 const LEDGER_INTERVAL = 60_000
+const SCANNERS_STARTING: Check = { name: 'scanners', state: 'failed', detail: 'being started; mail waits' }
 const DRAIN_TIME = 20_000
 
 /** Starts the gateway with the stages of `roles`. Rejects when a port or the data directory cannot be had. */
@@ -42,41 +43,42 @@ export async function serve(
   const metrics = createMetrics({ process: true })
   const backends = await openEmbedded({ dataDir: config.data_dir, now, log })
   const undo: (() => Promise<unknown>)[] = [() => backends.close()]
+  let ingress: Ingress | undefined
+  let scanners: EmbeddedScanners | undefined
   const stop = async () => {
+    await ingress?.drain(DRAIN_TIME)
     for (const step of undo.splice(0).reverse()) await step()
   }
 
   try {
-    const sweeper = startSweeper(backends, now, SWEEP_INTERVAL, log)
-    undo.push(() => sweeper.stop())
-    const scanners = roles.includes('scan')
-      ? await startEmbeddedScanners({ config, log, metrics, onBack: () => void sweeper.flushScans() })
-      : undefined
-    if (scanners !== undefined) undo.push(() => scanners.stop())
-
     const parts = { config, backends, log, metrics, now }
-    if (roles.includes('delivery')) undo.push(startDelivery(parts))
-    if (scanners !== undefined) undo.push(startScanning(parts, scanners))
-    const warnings = [...configWarnings(config), ...(scanners?.warnings ?? [])]
-
     const refreshLedger = () =>
       refreshLedgerGauges(backends, metrics).catch(error => log.warn({ why: String(error) }, 'ledger-failed'))
     await refreshLedger()
     const ledger = setInterval(refreshLedger, LEDGER_INTERVAL)
     undo.push(async () => clearInterval(ledger))
+    const sweeper = startSweeper(backends, now, SWEEP_INTERVAL, log)
+    undo.push(() => sweeper.stop())
     const ops = await startOpsServer({
       ...config.ops,
       registry: metrics.registry,
       refresh: () => refreshQueueGauges(backends, metrics, now()),
       checks: async () => [
-        ...(scanners?.checks() ?? []),
+        ...(scanners?.checks() ?? (roles.includes('scan') ? [SCANNERS_STARTING] : [])),
         ...configWarnings(config).map((detail): Check => ({ name: 'configuration', state: 'warning', detail })),
       ],
     })
     undo.push(() => ops.close())
 
-    const ingress = roles.includes('ingress') ? await startIngress(ingressOptions(parts)) : undefined
-    if (ingress !== undefined) undo.push(() => ingress.drain(DRAIN_TIME))
+    // Before the scanners, which may take long to start: what comes in meanwhile is kept and waits for them.
+    if (roles.includes('ingress')) ingress = await startIngress(ingressOptions(parts))
+    if (roles.includes('scan')) {
+      scanners = await startEmbeddedScanners({ config, log, metrics, onBack: () => void sweeper.flushScans() })
+      undo.push(scanners.stop)
+    }
+    if (roles.includes('delivery')) undo.push(startDelivery(parts))
+    if (scanners !== undefined) undo.push(startScanning(parts, scanners))
+    const warnings = [...configWarnings(config), ...(scanners?.warnings ?? [])]
     return { smtp: ingress?.addresses ?? [], ops: { address: config.ops.address, port: ops.port }, warnings, stop }
   } catch (error) {
     await stop()

@@ -22,9 +22,12 @@ export function spoolFiles(dataDir: string): SpoolFiles {
   }
 }
 
+/** Others may pass through, to the scanners' directories beside the spool, but not look: what is ours is closed itself. */
+const PASSABLE = 0o711
+
 /** Makes the data directory with its parents; one that is there keeps its mode. */
 export async function makeDataDirectory(dataDir: string): Promise<void> {
-  const first = await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  const first = await mkdir(dataDir, { recursive: true, mode: PASSABLE })
   if (first === undefined) return
   // Every new directory is a name in its parent.
   for (let made = resolve(dataDir); made.length >= resolve(first).length; made = dirname(made)) {

@@ -72,7 +72,8 @@ describe('message store on disk', () => {
     await accept(200_000)
     const [file] = await filesInSpool()
     expect((await stat(file!)).mode & 0o777).toBe(0o600)
-    for (const path of ['', '/spool', '/spool/tmp']) {
+    expect((await stat(home.dataDir)).mode & 0o777).toBe(0o711)
+    for (const path of ['/spool', '/spool/tmp']) {
       expect((await stat(home.dataDir + path)).mode & 0o777).toBe(0o700)
     }
     for (const path of ['elemta.sqlite', 'elemta.sqlite-wal', 'elemta.lock']) {
