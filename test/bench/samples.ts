@@ -44,14 +44,18 @@ export function spread(values: readonly number[]): Spread {
   }
 }
 
-/** How many times the anchor's rate the subject reaches, from the rounds in which both ran. */
+/**
+ * How many times the anchor's rate the subject reaches, from the rounds in which both ran: those in which others kept
+ * quiet where there are any, else all. A server of many processes loses less to others than one of few.
+ */
 export function ratio(samples: readonly Sample[], anchor: string): Spread {
-  const rateOf = (server: string, round: number) =>
-    samples.find(sample => sample.server === server && sample.round === round)?.rate
-  const rounds = new Set(samples.map(sample => sample.round))
-  const ratios = [...rounds].flatMap(round => {
-    const [ours, theirs] = [rateOf(SUBJECT, round), rateOf(anchor, round)]
-    return ours === undefined || theirs === undefined ? [] : [ours / theirs]
+  const of = (server: string, round: number) =>
+    samples.find(sample => sample.server === server && sample.round === round)
+  const pairs = [...new Set(samples.map(({ round }) => round))].flatMap(round => {
+    const [ours, theirs] = [of(SUBJECT, round), of(anchor, round)]
+    if (ours === undefined || theirs === undefined) return []
+    return [{ times: ours.rate / theirs.rate, disturbed: ours.disturbed || theirs.disturbed }]
   })
-  return spread(ratios)
+  const quiet = pairs.filter(({ disturbed }) => !disturbed)
+  return spread((quiet.length > 0 ? quiet : pairs).map(({ times }) => times))
 }
