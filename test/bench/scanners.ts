@@ -35,7 +35,7 @@ const NOBODY_IS_LOCAL = {
 /** Starts them below `parent`. The first rspamd of a run compiles its patterns, about 20 s; the others find them. */
 export async function startScanners(parent: string): Promise<Scanners> {
   const directory = temporaryDirectory(parent)
-  removeAtExit(`/dev/shm/elemta-clamd-${pathHash(join(directory, 'clamd'))}`) // where clamd unpacks
+  removeAtExit(`/dev/shm/elemta-clamd-${process.pid}-${pathHash(join(directory, 'clamd'))}`) // where clamd unpacks
   const started: { stop(): Promise<void> }[] = []
   const keep = <T extends Clamd | Rspamd>(daemon: T): T => {
     started.push(daemon)
