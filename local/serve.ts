@@ -91,10 +91,23 @@ type Parts = Readonly<{ config: Config; backends: Backends; log: Log; metrics: M
 function startScanning({ config, backends, log, metrics, now }: Parts, { scanners, policy }: EmbeddedScanners) {
   const retrySchedule = { delays: config.scan.retry_schedule, lifetime: config.delivery.lifetime }
   const logClean = enabledPlugin(config, 'clamav')?.log_clean ?? false
-  const handle = createScanHandler({ backends, scanners, policy, retrySchedule, logClean, now, log, metrics })
-  const giveUp = createGiveUp(backends.scanJobs, { backends, now, log, metrics })
   const { concurrency } = config.scan
-  const worker = startWorker({ stage: 'scan', queue: backends.scanJobs, concurrency, handle, giveUp, log, metrics })
+  const handle = createScanHandler({
+    backends,
+    scanners,
+    policy,
+    retrySchedule,
+    concurrency,
+    logClean,
+    now,
+    log,
+    metrics,
+  })
+  const giveUp = createGiveUp(backends.scanJobs, { backends, now, log, metrics })
+  const queue = backends.scanJobs
+  // Some are being read or written down while the scanners have the others.
+  const jobs = 2 * concurrency
+  const worker = startWorker({ stage: 'scan', queue, concurrency: jobs, handle, giveUp, log, metrics })
   return () => worker.drain()
 }
 

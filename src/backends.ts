@@ -9,12 +9,7 @@ import { createSqliteJobQueue, tallyJobs, voidLeases } from './storage/job-queue
 import { lockDirectory } from './storage/lock-sqlite.ts'
 import { type ContentReader, createContentReader, createDiskMessageStore } from './storage/message-store-disk.ts'
 import { openReader } from './storage/reader-sqlite.ts'
-import {
-  createRecordReader,
-  createSqliteRecordStore,
-  type RecordReader,
-  voidClaims,
-} from './storage/record-store-sqlite.ts'
+import { createRecordReader, createSqliteRecordStore, type RecordReader } from './storage/record-store-sqlite.ts'
 import { createRoomCheck } from './storage/room-disk.ts'
 import { checkDatabase, createDatabase, databaseExists } from './storage/schema-sqlite.ts'
 import { SpoolError } from './storage/spool-error.ts'
@@ -38,7 +33,7 @@ export type EmbeddedOptions = Readonly<{
   writer?: Readonly<{ synchronous?: 'FULL' | 'NORMAL'; checkpointPages?: number }>
 }>
 
-/** Opens (and makes, if need be) a data directory as its only owner: leases and claims of a predecessor are void. */
+/** Opens (and makes, if need be) a data directory as its only owner: leases of a predecessor are void, and claims end with it. */
 export async function openEmbedded(options: EmbeddedOptions): Promise<Backends> {
   const { dataDir, now, log, leaseTime = LEASE_TIME, reserve = RESERVE } = options
   const closers: (() => unknown)[] = []
@@ -70,12 +65,24 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Backends> 
     closers.push(() => writer.close())
     const reader = openReader(path)
     closers.push(() => reader.close())
-    await writer.run([voidLeases('scan_jobs', now()), voidLeases('delivery_jobs', now()), voidClaims()])
+    await writer.run([voidLeases('scan_jobs', now()), voidLeases('delivery_jobs', now())])
 
     const checkRoom = createRoomCheck(dataDir, reserve, reader)
     const messages = createDiskMessageStore({ writer, reader, files: spoolFiles(dataDir), checkRoom })
     const swept = await sweep(dataDir, messages, reader)
     if (swept.files + swept.contents > 0) log?.info(swept, 'spool-swept')
+
+    async function asOne(writes: readonly (() => Promise<unknown>)[], options: { durable: boolean }): Promise<void> {
+      const started: Promise<unknown>[] = []
+      try {
+        writer.group(() => {
+          for (const write of writes) started.push(write())
+        }, options)
+      } finally {
+        await Promise.allSettled(started)
+      }
+      await Promise.all(started)
+    }
 
     const queue = { writer, reader, now, leaseTime }
     const scanJobs = createSqliteJobQueue<ScanJob>({ ...queue, table: 'scan_jobs' })
@@ -87,17 +94,8 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Backends> 
       records: createSqliteRecordStore({ writer, reader }),
       scanJobs,
       deliveryJobs,
-      async together(...writes) {
-        const started: Promise<unknown>[] = []
-        try {
-          writer.group(() => {
-            for (const write of writes) started.push(write())
-          })
-        } finally {
-          await Promise.allSettled(started)
-        }
-        await Promise.all(started)
-      },
+      together: (...writes) => asOne(writes, { durable: true }),
+      provisionally: (...writes) => asOne(writes, { durable: false }),
       close,
     }
   } catch (error) {

@@ -6,6 +6,10 @@ import { randomBytes } from 'node:crypto'
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 const TIME_DIGITS = 9
 const RANDOM_DIGITS = 11
+/** Octets asked of the system at once: each asking costs more than an id. */
+const POOL = 4096
+let pool = Buffer.alloc(0)
+let poolAt = 0
 
 /** True for strings of the form that `mintQueueId` returns; the guard before an id becomes a path. */
 export function isQueueId(text: string): boolean {
@@ -20,7 +24,11 @@ export function mintQueueId(now: number): string {
     time = ALPHABET[rest % 32] + time
     rest = Math.floor(rest / 32)
   }
+  if (poolAt + RANDOM_DIGITS > pool.length) {
+    pool = randomBytes(POOL)
+    poolAt = 0
+  }
   let random = ''
-  for (const byte of randomBytes(RANDOM_DIGITS)) random += ALPHABET[byte & 31]
+  for (const end = poolAt + RANDOM_DIGITS; poolAt < end; poolAt++) random += ALPHABET[pool[poolAt]! & 31]
   return time + random
 }

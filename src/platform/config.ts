@@ -18,7 +18,7 @@ import {
   size,
 } from './config-fields.ts'
 
-const SCANNER_THREADS_PER_CORE = 3
+const SCANS_PER_CORE = 4
 
 const retrySchedule = () =>
   z.array(duration().refine(delay => delay > 0, 'a wait of 0s would retry without a pause')).min(1)
@@ -155,9 +155,9 @@ export const configSchema = z.strictObject({
       concurrency: z
         .int()
         .min(1)
-        .prefault(() => SCANNER_THREADS_PER_CORE * availableParallelism())
+        .prefault(() => SCANS_PER_CORE * availableParallelism())
         .meta({ perMachine: true })
-        .describe('Messages scanned at the same time; by default 3 per processor core'),
+        .describe('Messages scanned at the same time; by default 4 per processor core'),
       retry_schedule: retrySchedule()
         .prefault(['10s', '30s', '1m', '5m', '15m'])
         .describe('Waits before scanning again when a scanner failed; the last one repeats, its return ends them'),

@@ -10,6 +10,7 @@ import type { Log } from '../platform/log.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import type { Backends } from '../storage/backends.ts'
 import type { Lease } from '../storage/job-queue.ts'
+import { createLimit } from './limit.ts'
 import { scanMessage } from './scan-message.ts'
 import type { Scanner } from './scanner.ts'
 import { type ScanPolicy, verdict } from './verdict.ts'
@@ -19,6 +20,8 @@ export type ScanHandlerOptions = Readonly<{
   scanners: readonly Scanner[]
   policy: ScanPolicy
   retrySchedule: RetrySchedule
+  /** Messages that the scanners have at the same time. */
+  concurrency: number
   /** A line in the log for what is delivered as it came, too. */
   logClean: boolean
   now: () => number
@@ -30,7 +33,8 @@ type Write = () => Promise<unknown>
 
 /** The handler for the worker loop on the scan queue. */
 export function createScanHandler(options: ScanHandlerOptions) {
-  const { backends, scanners, policy, logClean, now, log, metrics } = options
+  const { backends, scanners, policy, concurrency, logClean, now, log, metrics } = options
+  const limit = createLimit(concurrency)
 
   return async function handleScanJob(lease: Lease<ScanJob>, signal: AbortSignal): Promise<void> {
     const { queueId } = lease.job
@@ -41,7 +45,8 @@ export function createScanHandler(options: ScanHandlerOptions) {
 
     const content = await backends.messages.open(queueId)
     crashPoint('before-scan')
-    const { findings, seconds } = await scanMessage({ scanners, message: record.message, content, metrics, signal })
+    const { message } = record
+    const { findings, seconds } = await limit(() => scanMessage({ scanners, message, content, metrics, signal }))
     const decided = verdict(findings, policy)
     crashPoint('after-scan')
 
@@ -50,7 +55,9 @@ export function createScanHandler(options: ScanHandlerOptions) {
       { at, event: 'scanned', findings, seconds },
       { at, event: 'verdict', decision: decided.decision, why: decided.why },
     ]
-    await backends.together(...writesFor(decided, record, waiting, lease, story, at, options))
+    // A verdict that a power cut undoes is reached again; what a discard removes is gone for good.
+    const write = decided.decision === 'discard' ? backends.together : backends.provisionally
+    await write(...writesFor(decided, record, waiting, lease, story, at, options))
     crashPoint('after-verdict')
     metrics.verdicts.inc(decided.decision)
     const passed = decided.decision === 'deliver' || decided.decision === 'tag'

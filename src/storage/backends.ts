@@ -16,5 +16,10 @@ export type Backends = Readonly<{
    * call their port method synchronously.
    */
   together(...writes: readonly (() => Promise<unknown>)[]): Promise<void>
+  /**
+   * As `together`, but a power cut may undo it, whole and with everything after it: for a step that is simply done
+   * again then. The crash of the process alone undoes nothing.
+   */
+  provisionally(...writes: readonly (() => Promise<unknown>)[]): Promise<void>
   close(): Promise<void>
 }>

@@ -2,6 +2,8 @@
 // time has come, be that after enqueueing, after a retry's delay or because its lease ran out.
 // Handing out is not synced (a power cut then hands out once more); everything else is durable when it resolves.
 // Waiting costs nothing: `lease` is woken by what this process enqueues, and by one timer for the next visible time.
+// A job that is enqueued while somebody waits goes in as leased to him: one write less, and no wait for it.
+import { randomBytes } from 'node:crypto'
 import type { Job } from '../mail/job.ts'
 import type { JobQueue, Lease, QueueTally } from './job-queue.ts'
 import type { Reader } from './reader-sqlite.ts'
@@ -27,8 +29,8 @@ export function createSqliteJobQueue<J extends Job>({
   /** Milliseconds until a job whose worker is silent is handed out again. */
   leaseTime: number
 }): JobQueue<J> & { close(): void } {
-  const ENQUEUE = `INSERT INTO ${table} (id, enqueued_at, visible_at, recipients, doc) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT (id) DO NOTHING`
+  const ENQUEUE = `INSERT INTO ${table} (id, enqueued_at, visible_at, tries, token, recipients, doc)
+    VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING RETURNING seq`
   const LEASE = `UPDATE ${table} SET visible_at = ?, tries = tries + 1, token = hex(randomblob(8))
     WHERE seq IN (SELECT seq FROM ${table} WHERE dead = 0 AND visible_at <= ? ORDER BY visible_at, seq LIMIT ?)
     RETURNING seq, tries, enqueued_at, token, doc`
@@ -42,7 +44,7 @@ export function createSqliteJobQueue<J extends Job>({
   const DEAD_LETTER = `UPDATE ${table} SET token = NULL, dead = 1, reason = ? WHERE id = ? AND token = ?`
   const NEXT = `SELECT min(visible_at) AS next FROM ${table} WHERE dead = 0`
 
-  const waiting = new Set<PromiseWithResolvers<void>>()
+  const waiting = new Set<Waiter<J>>()
   let timer: NodeJS.Timeout | undefined
   let arrivals = 0
   let closed = false
@@ -51,7 +53,7 @@ export function createSqliteJobQueue<J extends Job>({
     const [first] = waiting
     if (first === undefined) return
     waiting.delete(first)
-    first.resolve()
+    first.wake()
   }
 
   function announce() {
@@ -68,18 +70,28 @@ export function createSqliteJobQueue<J extends Job>({
     timer = setTimeout(wakeOne, Math.min(Math.max(next - now(), 1), LONGEST_TIMER))
   }
 
-  async function untilWoken(signal: AbortSignal) {
-    const waiter = Promise.withResolvers<void>()
-    const onAbort = () => waiter.resolve()
+  /** Resolves with the jobs that came in as leased, or with none when there is another reason to look. */
+  async function untilWoken(max: number, signal: AbortSignal): Promise<Lease<J>[]> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const waiter: Waiter<J> = { room: max, handed: [], gone: false, wake: resolve, reject }
     waiting.add(waiter)
-    signal.addEventListener('abort', onAbort)
+    signal.addEventListener('abort', waiter.wake)
     arm()
     try {
-      await waiter.promise
+      await promise
     } finally {
-      signal.removeEventListener('abort', onAbort)
+      signal.removeEventListener('abort', waiter.wake)
       waiting.delete(waiter)
+      waiter.gone = true
     }
+    if (!signal.aborted) return waiter.handed
+    await Promise.all(waiter.handed.map(release))
+    return []
+  }
+
+  async function release({ job, token }: Lease<J>): Promise<void> {
+    await write(RELEASE, job.id, token)
+    announce()
   }
 
   const write = (sql: string, ...params: Operation['params']) => writer.run([{ sql, params }])
@@ -87,8 +99,25 @@ export function createSqliteJobQueue<J extends Job>({
   return {
     async enqueue(job) {
       const at = now()
-      await write(ENQUEUE, job.id, at, at, job.recipients.length, JSON.stringify(job))
-      announce()
+      const waiter = [...waiting].find(({ room }) => room > 0)
+      const token = waiter && randomBytes(8).toString('hex')
+      if (waiter !== undefined) waiter.room--
+      const row = [job.id, at, token ? at + leaseTime : at, token ? 1 : 0, token ?? null]
+      const [rows = []] = await write(ENQUEUE, ...row, job.recipients.length, JSON.stringify(job)).catch(error => {
+        if (waiter !== undefined) waiter.room++
+        throw error
+      })
+      if (token === undefined || rows.length === 0) {
+        if (waiter !== undefined) waiter.room++
+        announce()
+        return
+      }
+      const lease = { job, tries: 1, enqueuedAt: at, token }
+      if (waiter?.gone === false) {
+        waiter.handed.push(lease)
+        waiting.delete(waiter)
+        waiter.wake()
+      } else await release(lease)
     },
 
     async lease(max, signal) {
@@ -102,7 +131,9 @@ export function createSqliteJobQueue<J extends Job>({
           arm()
           return rows.toSorted((a, b) => Number(a.seq) - Number(b.seq)).map(row => leaseOf<J>(row))
         }
-        if (arrivals === seen && !signal.aborted) await untilWoken(signal)
+        if (arrivals !== seen || signal.aborted) continue
+        const handed = await untilWoken(max, signal)
+        if (handed.length > 0) return handed
       }
       // Whoever was woken and leaves passes the news on.
       wakeOne()
@@ -128,10 +159,7 @@ export function createSqliteJobQueue<J extends Job>({
       await write(NARROW, recipients.length, JSON.stringify(recipients), job.id, token)
     },
 
-    async release({ job, token }) {
-      await write(RELEASE, job.id, token)
-      announce()
-    },
+    release,
 
     async deadLetter({ job, token }, reason) {
       await write(DEAD_LETTER, reason, job.id, token)
@@ -148,6 +176,17 @@ export function createSqliteJobQueue<J extends Job>({
       waiting.clear()
     },
   }
+}
+
+/** Somebody who waits in `lease`. */
+type Waiter<J extends Job> = {
+  /** How many more jobs may be handed over. */
+  room: number
+  handed: Lease<J>[]
+  /** He has left with what he got; what comes later is for somebody else. */
+  gone: boolean
+  wake(): void
+  reject(error: Error): void
 }
 
 /** Jobs by where they stand; one whose lease has run out is back among the incoming. */

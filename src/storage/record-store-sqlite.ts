@@ -1,10 +1,11 @@
-// Message records, claims and deferrals as tables of the spool's database. Writes go to the writer and are durable
-// when they resolve, except claims: they end with the process anyway. Reads see everything that has resolved.
+// Message records and deferrals as tables of the spool's database. Writes go to the writer and are durable when they
+// resolve; reads see everything that has resolved. Claims are kept in memory: one process owns the spool, and they
+// end with it.
 import type { Deferral } from '../mail/job.ts'
 import type { AcceptedMessage, MessageRecord, RecipientState, RecipientStatus, TraceEvent } from '../mail/record.ts'
 import { RECIPIENT_STATES } from '../mail/record.ts'
 import type { Reader } from './reader-sqlite.ts'
-import type { RecordStore } from './record-store.ts'
+import type { Claim, RecordStore } from './record-store.ts'
 import { FINAL, OPEN } from './schema-sqlite.ts'
 import type { Writer } from './writer-sqlite.ts'
 import type { Operation } from './writer-thread-sqlite.ts'
@@ -16,12 +17,8 @@ const COUNT_ACCEPTED = `UPDATE totals SET recipients = recipients + ? WHERE name
 // The subquery is NULL, which the column refuses, when there is no such record.
 const ADD_EVENT = `INSERT INTO events (queue_id, doc)
   VALUES ((SELECT queue_id FROM messages WHERE queue_id = ?), ?)`
-const MOVE = `UPDATE recipients SET state = ?, claimant = NULL, claimed_until = NULL
+const MOVE = `UPDATE recipients SET state = ?
   WHERE queue_id = ? AND recipient IN (SELECT value FROM json_each(?)) AND NOT ${FINAL}`
-const CLAIM = `UPDATE recipients SET claimant = ?, claimed_until = ?
-  WHERE queue_id = ? AND recipient IN (SELECT value FROM json_each(?)) AND NOT ${FINAL}
-    AND (claimant IS NULL OR claimant = ? OR claimed_until <= ?)
-  RETURNING recipient`
 const DEFER = `INSERT INTO deferrals (job_id, due_at, accepted_at, recipients, doc)
   VALUES (?, ?, (SELECT accepted_at FROM messages WHERE queue_id = ?), ?, ?)
   ON CONFLICT (job_id) DO UPDATE SET due_at = excluded.due_at, accepted_at = excluded.accepted_at,
@@ -30,6 +27,9 @@ const DEFER = `INSERT INTO deferrals (job_id, due_at, accepted_at, recipients, d
 export type RecordReader = Pick<RecordStore, 'get' | 'find' | 'due' | 'tally' | 'tallyDeferrals'>
 
 export function createSqliteRecordStore({ writer, reader }: { writer: Writer; reader: Reader }): RecordStore {
+  const claims = new Map<string, Claim>()
+  const claimOf = (queueId: string, recipient: string) => `${queueId} ${recipient}`
+
   return {
     ...createRecordReader(reader),
 
@@ -56,13 +56,19 @@ export function createSqliteRecordStore({ writer, reader }: { writer: Writer; re
         })),
       ]
       await writer.run(operations)
+      for (const { recipient } of changes) claims.delete(claimOf(queueId, recipient))
     },
 
-    async claim(queueId, recipients, { claimant, until }, now) {
-      const params = [claimant, until, queueId, JSON.stringify(recipients), claimant, now]
-      const [rows = []] = await writer.run([{ sql: CLAIM, params }], { durable: false })
-      const claimed = new Set(rows.map(row => row.recipient))
-      return recipients.filter(recipient => claimed.has(recipient))
+    async claim(queueId, recipients, claim, now) {
+      const rows = reader.all(`SELECT recipient FROM recipients WHERE queue_id = ? AND NOT ${FINAL}`, queueId)
+      const open = new Set(rows.map(row => String(row.recipient)))
+      const got = recipients.filter(recipient => {
+        const held = claims.get(claimOf(queueId, recipient))
+        const free = held === undefined || held.claimant === claim.claimant || held.until <= now
+        return open.has(recipient) && free
+      })
+      for (const recipient of got) claims.set(claimOf(queueId, recipient), claim)
+      return got
     },
 
     async defer(deferral) {
@@ -152,12 +158,6 @@ export function createRecordReader(reader: Reader): RecordReader {
       }
     },
   }
-}
-
-/** Nobody claims a recipient any more: for a process that has just become the only owner. */
-export function voidClaims(): Operation {
-  const sql = `UPDATE recipients SET claimant = NULL, claimed_until = NULL WHERE ${OPEN} AND claimant IS NOT NULL`
-  return { sql, params: [] }
 }
 
 function distinctRecipients({ envelope }: AcceptedMessage): string[] {

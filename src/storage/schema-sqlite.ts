@@ -52,8 +52,6 @@ const SCHEMA = `
     queue_id TEXT NOT NULL,
     recipient TEXT NOT NULL,
     state TEXT NOT NULL,
-    claimant TEXT,
-    claimed_until INTEGER,
     PRIMARY KEY (queue_id, recipient)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX recipients_by_address ON recipients (recipient COLLATE NOCASE);

@@ -11,11 +11,18 @@ type Rows = readonly (readonly SqlRow[])[]
 export type Writer = Readonly<{
   /** Runs operations as one, or as a part of the group being collected. Octets among the parameters are given away. */
   run(operations: readonly Operation[], options?: { durable?: boolean }): Promise<Rows>
-  /** Whatever is run synchronously inside becomes one group: all or none. Nothing is run when `body` throws. */
-  group(body: () => void): void
+  /**
+   * Whatever is run synchronously inside becomes one group: all or none. Nothing is run when `body` throws. `durable`
+   * then counts for all of it.
+   */
+  group(body: () => void, options: { durable: boolean }): void
   /** Finishes what was given, brings the log into the database and ends the thread. */
   close(): Promise<void>
 }>
+
+/** After a batch of so many groups others are at work too: a moment's patience, in ms, then makes fewer, larger commits. */
+const CROWD = 4
+const LINGER = 1
 
 type Part = { from: number; count: number; resolve(rows: Rows): void; reject(error: Error): void }
 type Group = { operations: Operation[]; durable: boolean; parts: Part[] }
@@ -50,8 +57,12 @@ export async function startWriter(
     pending.push(group)
     if (scheduled || inFlight.length > 0) return
     // Not at once: what other connections finish in this turn of the event loop comes along.
+    schedule(setImmediate)
+  }
+
+  function schedule(later: (send: () => void) => unknown) {
     scheduled = true
-    setImmediate(() => {
+    later(() => {
       scheduled = false
       send()
     })
@@ -73,7 +84,8 @@ export async function startWriter(
   thread.on('message', (reply: BatchReply) => {
     const finished = inFlight
     inFlight = []
-    send()
+    if (finished.length < CROWD || pending.length > finished.length) send()
+    else schedule(done => setTimeout(done, LINGER))
     for (const [n, group] of finished.entries()) settle(group, reply[n]!)
   })
 
@@ -93,17 +105,16 @@ export async function startWriter(
     run(operations, { durable = true } = {}) {
       if (unusable !== undefined) return Promise.reject(unusable)
       return new Promise<Rows>((resolve, reject) => {
-        const group = collecting ?? { operations: [], durable: false, parts: [] }
+        const group = collecting ?? { operations: [], durable, parts: [] }
         group.parts.push({ from: group.operations.length, count: operations.length, resolve, reject })
         group.operations.push(...operations)
-        group.durable ||= durable
         if (collecting === undefined) submit(group)
       })
     },
 
-    group(body) {
+    group(body, { durable }) {
       if (collecting !== undefined) throw new Error('a group inside a group')
-      const group: Group = { operations: [], durable: false, parts: [] }
+      const group: Group = { operations: [], durable, parts: [] }
       collecting = group
       try {
         body()

@@ -40,6 +40,7 @@ async function scan(
   const metrics = createMetrics()
   const handle = createScanHandler({
     backends,
+    concurrency: 1,
     logClean: false,
     scanners: [
       {

@@ -70,10 +70,13 @@ it('runs nothing of a group whose making fails', async () => {
   await start()
   const results: Promise<unknown>[] = []
   expect(() =>
-    writer.group(() => {
-      results.push(writer.run([add('a')]))
-      throw new Error('changed my mind')
-    }),
+    writer.group(
+      () => {
+        results.push(writer.run([add('a')]))
+        throw new Error('changed my mind')
+      },
+      { durable: true },
+    ),
   ).toThrow('changed my mind')
   await expect(results[0]).rejects.toThrow('changed my mind')
   await writer.run([add('b')])

@@ -1,0 +1,20 @@
+// Bounds how many scans run at the same time. More than a few per processor core only make each of them slower.
+
+/** Runs `work` as soon as fewer than `most` are running, first come, first served. */
+export function createLimit(most: number): <T>(work: () => Promise<T>) => Promise<T> {
+  let running = 0
+  const queue: (() => void)[] = []
+
+  return async work => {
+    if (running >= most) await new Promise<void>(begin => queue.push(begin))
+    else running++
+    try {
+      return await work()
+    } finally {
+      // The place goes to the next in the queue, who does not count again.
+      const next = queue.shift()
+      if (next === undefined) running--
+      else next()
+    }
+  }
+}
