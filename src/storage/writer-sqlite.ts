@@ -20,10 +20,6 @@ export type Writer = Readonly<{
   close(): Promise<void>
 }>
 
-/** After a batch of so many groups others are at work too: a moment's patience, in ms, then makes fewer, larger commits. */
-const CROWD = 4
-const LINGER = 1
-
 type Part = { from: number; count: number; resolve(rows: Rows): void; reject(error: Error): void }
 type Group = { operations: Operation[]; durable: boolean; parts: Part[] }
 
@@ -57,12 +53,8 @@ export async function startWriter(
     pending.push(group)
     if (scheduled || inFlight.length > 0) return
     // Not at once: what other connections finish in this turn of the event loop comes along.
-    schedule(setImmediate)
-  }
-
-  function schedule(later: (send: () => void) => unknown) {
     scheduled = true
-    later(() => {
+    setImmediate(() => {
       scheduled = false
       send()
     })
@@ -84,8 +76,7 @@ export async function startWriter(
   thread.on('message', (reply: BatchReply) => {
     const finished = inFlight
     inFlight = []
-    if (finished.length < CROWD || pending.length > finished.length) send()
-    else schedule(done => setTimeout(done, LINGER))
+    send()
     for (const [n, group] of finished.entries()) settle(group, reply[n]!)
   })
 
