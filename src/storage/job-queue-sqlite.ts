@@ -116,7 +116,8 @@ export function createSqliteJobQueue<J extends Job>({
       if (waiter?.gone === false) {
         waiter.handed.push(lease)
         waiting.delete(waiter)
-        waiter.wake()
+        // Whoever enqueued goes first: a client shall not wait for its 250 until the scan has begun.
+        setImmediate(waiter.wake)
       } else await release(lease)
     },
 

@@ -25,7 +25,7 @@ type Variant = Readonly<{ title: string; reuse: boolean; sessions: number; targe
 
 const SIZE = 5 * 1024
 const WARM_UP_MESSAGES = 500
-const WARM_UP_SECONDS = 1
+const WARM_UP_SECONDS = 3
 
 export const FAST_DISK: readonly Variant[] = [
   {

@@ -16,7 +16,7 @@ import { type Sink, startSink } from './sink.ts'
 
 const SIZE = 5 * 1024
 const SESSIONS = 20
-const WARM_UP_MESSAGES = 150
+const WARM_UP_MESSAGES = 1000
 /** For the length of a run: what the scanners of one core reach, about. */
 const EXPECTED_RATE_PER_CORE = 120
 /** Questions at once when driven directly; more than four per core only makes answers later. */
