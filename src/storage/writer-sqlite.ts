@@ -20,6 +20,9 @@ export type Writer = Readonly<{
   close(): Promise<void>
 }>
 
+/** How long a batch in which nothing is durable waits for others, in milliseconds: a commit costs more than what is in it. */
+const PATIENCE = 2
+
 type Part = { from: number; count: number; resolve(rows: Rows): void; reject(error: Error): void }
 type Group = { operations: Operation[]; durable: boolean; parts: Part[] }
 
@@ -45,26 +48,28 @@ export async function startWriter(
   let collecting: Group | undefined
   let pending: Group[] = []
   let inFlight: Group[] = []
-  let scheduled = false
+  let immediate: NodeJS.Immediate | undefined
+  let timer: NodeJS.Timeout | undefined
   let unusable: Error | undefined
   let whenIdle: (() => void) | undefined
 
   function submit(group: Group) {
     pending.push(group)
-    if (scheduled || inFlight.length > 0) return
-    // Not at once: what other connections finish in this turn of the event loop comes along.
-    scheduled = true
-    setImmediate(() => {
-      scheduled = false
-      send()
-    })
+    if (inFlight.length === 0) schedule()
+  }
+
+  /** Not at once: what others finish in this turn of the event loop comes along. What is not durable waits for company. */
+  function schedule() {
+    if (pending.some(group => group.durable)) {
+      immediate ??= setImmediate(send)
+    } else if (pending.length > 0) timer ??= setTimeout(send, PATIENCE)
   }
 
   function send() {
-    if (pending.length === 0) {
-      whenIdle?.()
-      return
-    }
+    clearImmediate(immediate)
+    clearTimeout(timer)
+    immediate = timer = undefined
+    if (pending.length === 0) return
     inFlight = pending
     pending = []
     const groups = inFlight.map(group => group.operations)
@@ -76,7 +81,9 @@ export async function startWriter(
   thread.on('message', (reply: BatchReply) => {
     const finished = inFlight
     inFlight = []
-    send()
+    if (pending.some(group => group.durable)) send()
+    else schedule()
+    if (pending.length + inFlight.length === 0) whenIdle?.()
     for (const [n, group] of finished.entries()) settle(group, reply[n]!)
   })
 
@@ -120,7 +127,7 @@ export async function startWriter(
 
     async close() {
       if (unusable !== undefined) return
-      if (scheduled || inFlight.length > 0) await new Promise<void>(resolve => (whenIdle = resolve))
+      if (pending.length + inFlight.length > 0) await new Promise<void>(resolve => (whenIdle = resolve))
       unusable ??= new Error('the spool is closed')
       const exited = new Promise(resolve => thread.once('exit', resolve))
       thread.postMessage('close')
