@@ -146,7 +146,7 @@ describe('every octet reaches a scanner that', () => {
   test('begins late, after the others went on without it', async () => {
     await using late = await digesting((_nth, read) => setTimeout(read, 600))
     const { findings } = await scan(stored(octets), [clamavAt(late.port), rspamd()])
-    expect(findings).toMatchObject([{ signature: expected }, scored])
+    expect(findings, JSON.stringify(findings)).toMatchObject([{ signature: expected }, scored])
   })
 
   test('starts over after a reset', async () => {
@@ -155,7 +155,7 @@ describe('every octet reaches a scanner that', () => {
       if (nth === 1) setTimeout(reset, 20)
     })
     const { findings } = await scan(stored(octets), [clamavAt(moody.port), rspamd()])
-    expect(findings).toMatchObject([{ signature: expected }, scored])
+    expect(findings, JSON.stringify(findings)).toMatchObject([{ signature: expected }, scored])
   })
 })
 
