@@ -15,10 +15,8 @@ import { refreshLedgerGauges, refreshQueueGauges } from '../src/spool/gauges.ts'
 import { startSweeper } from '../src/spool/sweep.ts'
 import { startWorker } from '../src/spool/worker.ts'
 import type { Backends } from '../src/storage/backends.ts'
+import type { Role } from './roles.ts'
 import { type EmbeddedScanners, startEmbeddedScanners } from './scanners.ts'
-
-export type Role = 'ingress' | 'scan' | 'delivery'
-export const ROLES: readonly Role[] = ['ingress', 'scan', 'delivery']
 
 export type Gateway = Readonly<{
   smtp: readonly Readonly<{ address: string; port: number }>[]
@@ -35,11 +33,9 @@ const SCANNERS_STARTING: Check = { name: 'scanners', state: 'failed', detail: 'b
 const DRAIN_TIME = 20_000
 
 /** Starts the gateway with the stages of `roles`. Rejects when a port or the data directory cannot be had. */
-export async function serve(
-  config: Config,
-  { roles = ROLES, log }: { roles?: readonly Role[]; log: Log },
-): Promise<Gateway> {
+export async function serve(config: Config, { roles, log }: { roles: readonly Role[]; log: Log }): Promise<Gateway> {
   const now = Date.now
+  const settings = configWarnings(config)
   const metrics = createMetrics({ process: true })
   const backends = await openEmbedded({ dataDir: config.data_dir, now, log })
   const undo: (() => Promise<unknown>)[] = [() => backends.close()]
@@ -65,7 +61,7 @@ export async function serve(
       refresh: () => refreshQueueGauges(backends, metrics, now()),
       checks: async () => [
         ...(scanners?.checks() ?? (roles.includes('scan') ? [SCANNERS_STARTING] : [])),
-        ...configWarnings(config).map((detail): Check => ({ name: 'configuration', state: 'warning', detail })),
+        ...settings.map((detail): Check => ({ name: 'configuration', state: 'warning', detail })),
       ],
     })
     undo.push(() => ops.close())
@@ -78,7 +74,7 @@ export async function serve(
     }
     if (roles.includes('delivery')) undo.push(startDelivery(parts))
     if (scanners !== undefined) undo.push(startScanning(parts, scanners))
-    const warnings = [...configWarnings(config), ...(scanners?.warnings ?? [])]
+    const warnings = [...settings, ...(scanners?.warnings ?? [])]
     return { smtp: ingress?.addresses ?? [], ops: { address: config.ops.address, port: ops.port }, warnings, stop }
   } catch (error) {
     await stop()

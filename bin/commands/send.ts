@@ -1,14 +1,12 @@
 // elemta send: sends a sample by SMTP and tells what became of it, until its end state.
 import { Argument, type Command } from 'commander'
-import type { SampleName } from '../../local/samples.ts'
-
-const NAMES: readonly SampleName[] = ['clean', 'gtube', 'eicar', 'attachment']
+import { SAMPLES, type SampleName } from '../../local/samples.ts'
 
 export function register(program: Command): void {
   program
     .command('send')
     .description('send a sample mail to the gateway on this machine and follow it to its end')
-    .addArgument(new Argument('<sample>', 'what to send').choices(NAMES))
+    .addArgument(new Argument('<sample>', 'what to send').choices(SAMPLES))
     .option('-c, --config <file>', 'configuration file')
     .option('--to <address>', 'recipient (default: you@ the first of relay.domains)')
     .action(async (sample: SampleName, options: { config?: string; to?: string }) => {

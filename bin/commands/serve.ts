@@ -1,7 +1,8 @@
 // `elemta serve`: runs the gateway in the embedded home until SIGTERM or SIGINT, then finishes what is in work.
 // A second signal ends it at once; nothing accepted is lost by that.
 import { type Command, InvalidArgumentError } from 'commander'
-import type { Gateway, Role } from '../../local/serve.ts'
+import { ROLES, type Role } from '../../local/roles.ts'
+import type { Gateway } from '../../local/serve.ts'
 import { loadConfig } from '../../src/platform/config-load.ts'
 import { environment } from '../../src/platform/environment.ts'
 import { createLog } from '../../src/platform/log.ts'
@@ -11,8 +12,6 @@ type Options = Readonly<{ config?: string; role?: readonly Role[] }>
 /** Signals within this time, in milliseconds, are one. */
 const SAME_SIGNAL = 1000
 const PARENT_INTERVAL = 500
-
-const ROLES: readonly Role[] = ['ingress', 'scan', 'delivery']
 
 export function register(program: Command): void {
   program

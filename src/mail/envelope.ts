@@ -27,11 +27,6 @@ export type Client = Readonly<{
   tls?: string
 }>
 
-/** RFC 5321 §4.5.5: DSNs and the like; nothing is ever sent back to it. */
-export function isNullSender(envelope: Envelope): boolean {
-  return envelope.reversePath === ''
-}
-
 /** The domain of an address in lower case, '' for an address without one (the null sender, `postmaster`). */
 export function domainOf(address: string): string {
   const at = address.lastIndexOf('@')

@@ -190,15 +190,11 @@ export const configSchema = z.strictObject({
 
 /** The whole configuration, checked and converted. */
 export type Config = z.output<typeof configSchema>
-/** The same as written in the file. */
-export type ConfigInput = z.input<typeof configSchema>
 
 export type Listener = Config['listeners'][number]
 export type Route = Config['routes'][number]
 export type Plugin = Config['plugins'][number]
 type PluginConfig<Name extends Plugin['name']> = Extract<Plugin, { name: Name }>['config']
-export type ClamavConfig = PluginConfig<'clamav'>
-export type RspamdConfig = PluginConfig<'rspamd'>
 
 /** The settings of a plugin that is there and enabled; undefined otherwise. */
 export function enabledPlugin<Name extends Plugin['name']>(

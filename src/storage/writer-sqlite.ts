@@ -9,7 +9,7 @@ import type { BatchReply, Failure, Operation, SqlRow, WriterThreadOptions } from
 type Rows = readonly (readonly SqlRow[])[]
 
 export type Writer = Readonly<{
-  /** Runs operations as one, or as a part of the group being collected. Octets among the parameters are given away. */
+  /** Runs operations as one, or as a part of the group being collected. Octets are copied when the batch is sent. */
   run(operations: readonly Operation[], options?: { durable?: boolean }): Promise<Rows>
   /**
    * Whatever is run synchronously inside becomes one group: all or none. Nothing is run when `body` throws. `durable`
