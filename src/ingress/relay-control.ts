@@ -1,9 +1,8 @@
 // Relay control: which client may send to which domain. What it does not allow is refused, so a forgotten setting makes
 // a gateway that takes too little, never an open relay. Pure; wrong settings throw when it is made, input never does.
-import { isIP } from 'node:net'
-import ipaddr from 'ipaddr.js'
 import { canonicalDomain } from '../mail/address.ts'
 import { domainOf } from '../mail/envelope.ts'
+import { createNetworks, parseNetwork } from '../mail/networks.ts'
 
 export type RelaySettings = Readonly<{
   /** Domains we take mail for from anybody: `example.com`, and `*.example.com` for everything below it. */
@@ -21,8 +20,6 @@ export type RelayControl = Readonly<{
   postmaster: string | undefined
 }>
 
-type Network = readonly [ipaddr.IPv4 | ipaddr.IPv6, number]
-
 /** A shorter prefix holds so much of the Internet that trusting it is an open relay, whatever was meant. */
 const SHORTEST_PREFIX = { ipv4: 8, ipv6: 7 }
 
@@ -36,7 +33,8 @@ export function createRelayControl({ domains, networks }: RelaySettings, hostnam
     if (domain.startsWith('*.')) parents.add(name)
     else exact.add(name)
   }
-  const trusted = networks.map(parseNetwork)
+  for (const network of networks) refuseOpenRelay(network)
+  const trusts = createNetworks(networks, 'relay.networks')
 
   function isOurs(domain: string): boolean {
     if (exact.has(domain)) return true
@@ -45,12 +43,6 @@ export function createRelayControl({ domains, networks }: RelaySettings, hostnam
       if (parents.has(domain.slice(dot + 1))) return true
     }
     return false
-  }
-
-  function trusts(clientAddress: string): boolean {
-    if (trusted.length === 0 || !ipaddr.isValid(clientAddress)) return false
-    const address = ipaddr.process(clientAddress)
-    return trusted.some(([base, prefix]) => address.kind() === base.kind() && address.match(base, prefix))
   }
 
   const host = hostname.toLowerCase()
@@ -63,28 +55,8 @@ export function mayRelay(relay: RelayControl, clientAddress: string, recipient: 
   return relay.isOurs(domainOf(recipient)) || relay.trusts(clientAddress)
 }
 
-function parseNetwork(text: string): Network {
-  const network = readNetwork(text)
-  if (network === undefined) throw new Error(`relay.networks: "${text}" is no network (10.1.0.0/16, 2001:db8::/32)`)
-  const [base, prefix] = network
-  if (prefix < SHORTEST_PREFIX[base.kind()]) {
-    throw new Error(`relay.networks: "${text}" would make an open relay of this server; name your own networks`)
-  }
-  return network
-}
-
-/** An IPv4 network written as IPv6 (`::ffff:10.0.0.0/104`) is the IPv4 network. */
-function readNetwork(text: string): Network | undefined {
-  // ipaddr.js also reads `10.1` and `0x0a`: what an operator means by these is anybody's guess.
-  if (isIP(text.replace(/\/\d+$/, '')) === 0) return undefined
-  if (ipaddr.isValidCIDR(text)) {
-    const [base, prefix] = ipaddr.parseCIDR(text)
-    if (base.kind() === 'ipv6' && (base as ipaddr.IPv6).isIPv4MappedAddress()) {
-      return [(base as ipaddr.IPv6).toIPv4Address(), Math.max(0, prefix - 96)]
-    }
-    return [base, prefix]
-  }
-  if (!ipaddr.isValid(text)) return undefined
-  const address = ipaddr.process(text)
-  return [address, address.kind() === 'ipv4' ? 32 : 128]
+function refuseOpenRelay(text: string): void {
+  const [base, prefix] = parseNetwork(text, 'relay.networks')
+  if (prefix >= SHORTEST_PREFIX[base.kind()]) return
+  throw new Error(`relay.networks: "${text}" would make an open relay of this server; name your own networks`)
 }
