@@ -1,5 +1,5 @@
 // Counts connections per client, so that one cannot take them all. An IPv6 client is its /64, since it owns that.
-import ipaddr from 'ipaddr.js'
+import { clientKey } from '../mail/client-network.ts'
 
 export type ClientCount = Readonly<{
   /** False when the client has `max` connections already; true counts one more, to be given back by `leave`. */
@@ -24,14 +24,4 @@ export function createClientCount(max: number): ClientCount {
       else counts.delete(key)
     },
   }
-}
-
-/** The address itself for IPv4, the network of 64 bits for IPv6. */
-export function clientKey(address: string): string {
-  if (!address.includes(':')) return address
-  const parsed = ipaddr.IPv6.parse(address.replace(/%.*$/, ''))
-  return parsed.parts
-    .slice(0, 4)
-    .map(part => part.toString(16))
-    .join(':')
 }

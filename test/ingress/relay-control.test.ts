@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { clientKey } from '../../src/ingress/client-count.ts'
 import { createRelayControl, mayRelay } from '../../src/ingress/relay-control.ts'
+import { clientKey } from '../../src/mail/client-network.ts'
 
 const relay = createRelayControl(
   {
