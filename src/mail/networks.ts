@@ -25,6 +25,11 @@ export function parseNetwork(text: string, setting: string): Network {
   return network
 }
 
+/** An address in its one spelling, IPv4-mapped ones as plain IPv4; undefined for what is no address. */
+export function canonicalAddress(text: string): string | undefined {
+  return isIP(text) === 0 || text.includes('%') ? undefined : ipaddr.process(text).toString()
+}
+
 function readNetwork(text: string): Network | undefined {
   // ipaddr.js also reads `10.1` and `0x0a`: what an operator means by these is anybody's guess.
   if (isIP(text.replace(/\/\d+$/, '')) === 0) return undefined

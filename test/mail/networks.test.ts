@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createNetworks } from '../../src/mail/networks.ts'
+import { canonicalAddress, createNetworks } from '../../src/mail/networks.ts'
 
 const isIn = createNetworks(['10.1.0.0/16', '192.0.2.7', '2001:db8::/32', '::ffff:172.16.0.0/108'], 'networks')
 
@@ -26,4 +26,16 @@ test('an empty list holds nobody', () => {
 
 test.each(['10.0.0.0/33', 'example.com', '10.0.0', '0x0a', '', '10.0.0.0/', '::1/129'])('%j is no network', text => {
   expect(() => createNetworks([text], 'ingress.proxies')).toThrow(/ingress\.proxies: .* is no network/)
+})
+
+test.each([
+  ['2001:DB8:0::1', '2001:db8::1'],
+  ['::ffff:192.0.2.1', '192.0.2.1'],
+  ['::ffff:c000:201', '192.0.2.1'],
+  ['192.0.2.1', '192.0.2.1'],
+  ['192.0.2', undefined],
+  ['fe80::1%eth0', undefined],
+  ['', undefined],
+])('the one spelling of %j is %j', (text, expected) => {
+  expect(canonicalAddress(text)).toBe(expected)
 })
