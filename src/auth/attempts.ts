@@ -1,0 +1,115 @@
+// Slows guessing down: counts failed logins per client network and per user, in the policy store, so that all ingresses
+// agree. From the limit on nobody is asked any more until a wait is over, which each further failure doubles.
+// A store that fails lets the attempt go on, logged: a disk must not lock everyone out.
+import { createHash } from 'node:crypto'
+import { isIP } from 'node:net'
+import ipaddr from 'ipaddr.js'
+import type { Config } from '../platform/config.ts'
+import type { Log } from '../platform/log.ts'
+import type { PolicyEntry, PolicyStore } from '../storage/policy-store.ts'
+
+export type AttemptLimits = Config['auth']['attempts']
+
+/** Failures of one client or for one user. `until`: milliseconds since 1970, no attempt before then; 0: at once. */
+export type Failures = Readonly<{ failures: number; until: number }>
+
+export type Attempts = Readonly<{
+  /** Milliseconds until this client may try this user (again); 0: now. */
+  waitFor(user: string, address: string): Promise<number>
+  failed(user: string, address: string): Promise<void>
+  /** Forgets what was counted for the user, not for the client: it may have an account of its own among its guesses. */
+  succeeded(user: string): Promise<void>
+}>
+
+type Options = Readonly<{
+  store: PolicyStore
+  limits: AttemptLimits
+  log: Log
+  /** Milliseconds since 1970. */
+  now: () => number
+  /** Clients whose failures count for the user alone: webmail, relays that log in for many. */
+  exempt?: (address: string) => boolean
+}>
+
+const ADDRESSES = 'auth.address'
+const USERS = 'auth.user'
+
+export function createAttempts({ store, limits, log, now, exempt = () => false }: Options): Attempts {
+  /** What is counted for a login: space, key, and the failures that are allowed. */
+  const countersOf = (user: string, address: string) => [
+    { space: USERS, key: userKey(user), most: limits.per_user },
+    ...(exempt(address) ? [] : [{ space: ADDRESSES, key: addressKey(address), most: limits.per_address }]),
+  ]
+
+  async function orElse<T>(work: Promise<T>, otherwise: T): Promise<T> {
+    try {
+      return await work
+    } catch (error) {
+      log.error({ why: (error as Error).message }, 'auth-attempts-failed')
+      return otherwise
+    }
+  }
+
+  return {
+    async waitFor(user, address) {
+      const at = now()
+      const waits = countersOf(user, address).map(async ({ space, key }) => {
+        const entry = await orElse(store.get(space, key, at), undefined)
+        return Math.max(0, (failuresIn(entry)?.until ?? 0) - at)
+      })
+      return Math.max(...(await Promise.all(waits)))
+    },
+    async failed(user, address) {
+      const at = now()
+      const counted = countersOf(user, address).map(({ space, key, most }) => {
+        const change = (entry: PolicyEntry | undefined) => {
+          const value = afterFailure(failuresIn(entry), most, limits, at)
+          return { value, expiresAt: Math.max(at, value.until) + limits.longest_wait }
+        }
+        return orElse(store.update(space, key, at, change), undefined)
+      })
+      await Promise.all(counted)
+    },
+    async succeeded(user) {
+      const key = userKey(user)
+      // Most users have nothing to forget, and reading is cheaper than writing.
+      const entry = await orElse(store.get(USERS, key, now()), undefined)
+      if (entry !== undefined) await orElse(store.remove(USERS, key), false)
+    },
+  }
+}
+
+/** One more failure; from the one numbered `most` on there is a wait, then twice that, up to the longest. */
+export function afterFailure(
+  before: Failures | undefined,
+  most: number,
+  { wait, longest_wait }: Pick<AttemptLimits, 'wait' | 'longest_wait'>,
+  now: number,
+): Failures {
+  const failures = (before?.failures ?? 0) + 1
+  const until = failures < most ? 0 : now + Math.min(wait * 2 ** (failures - most), longest_wait)
+  return { failures, until: Math.max(until, before?.until ?? 0) }
+}
+
+function failuresIn(entry: PolicyEntry | undefined): Failures | undefined {
+  const { failures, until } = entry?.value ?? {}
+  return typeof failures === 'number' && typeof until === 'number' ? { failures, until } : undefined
+}
+
+/**
+ * The same for all spellings that a directory may take for one name (RFC 4518 §2: case, width, blanks, invisible
+ * letters), or guesses would start anew with each. Plain names stand as they are, so that an operator finds them.
+ */
+export function userKey(user: string): string {
+  const visible = user.normalize('NFKC').replaceAll(/\p{Default_Ignorable_Code_Point}/gu, '')
+  const name = visible.toUpperCase().toLowerCase().trim().replaceAll(/\s+/g, ' ')
+  return /^[a-z0-9@._+-]{1,128}$/.test(name) ? name : `sha256:${createHash('sha256').update(name).digest('hex')}`
+}
+
+/** The address itself for IPv4, its network of 64 bits for IPv6: that much belongs to one client. */
+export function addressKey(address: string): string {
+  if (isIP(address) === 0) return address
+  const parsed = ipaddr.process(address.replace(/%.*$/, ''))
+  if (parsed.kind() === 'ipv4') return parsed.toString()
+  return `${ipaddr.IPv6.networkAddressFromCIDR(`${parsed.toString()}/64`).toString()}/64`
+}
