@@ -21,7 +21,7 @@ export function register(program: Command): void {
     .option('--role <roles>', `which stages to run, of ${ROLES.join(',')} (default: all)`, parseRoles)
     .action(async ({ config: named, role: roles = ROLES }: Options) => {
       const config = loadConfig(named)
-      const log = createLog({ level: config.log.level, terminal: process.stdout.isTTY })
+      const log = createLog({ ...config.log, hostname: config.hostname, terminal: process.stdout.isTTY })
       const { serve } = await import('../../local/serve.ts')
       const gateway = await serve(config, { roles, log })
       for (const warning of gateway.warnings) log.warn({ warning }, 'warning')

@@ -66,7 +66,7 @@ export type Deliverer = Readonly<{
   close(): Promise<void>
 }>
 
-type Result = Pick<Outcome, 'recipient' | 'kind' | 'reply' | 'nextHop'>
+type Result = Omit<Outcome, 'seconds'>
 type Report = (results: readonly Result[]) => Promise<void>
 type Attempt = Readonly<{ request: DeliveryRequest; endBy: number; signal: AbortSignal | undefined }>
 
@@ -156,13 +156,15 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
       headerHasUtf8: () => headerHasUtf8(content),
     }
     const name = nextHopName(nextHop)
-    const options = {
-      timeouts,
-      endBy,
-      signal,
-      report: (results: readonly Omit<Result, 'nextHop'>[]) => report(results.map(one => ({ ...one, nextHop: name }))),
-    }
-    await pool.use(nextHop, { endBy, signal }, session => runTransaction(session, transaction, options))
+    await pool.use(nextHop, { endBy, signal }, session => {
+      const { remoteAddress } = session.connection
+      return runTransaction(session, transaction, {
+        timeouts,
+        endBy,
+        signal,
+        report: results => report(results.map(one => ({ ...one, nextHop: name, remoteAddress }))),
+      })
+    })
   }
 
   return { deliver, longestAttempt: timeouts.attempt + timeouts.dot, close: pool.close }

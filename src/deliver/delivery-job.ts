@@ -11,7 +11,7 @@ import type { Metrics } from '../platform/metrics.ts'
 import type { Backends } from '../storage/backends.ts'
 import type { Lease } from '../storage/job-queue.ts'
 import type { Deliverer } from './deliverer.ts'
-import type { Outcome } from './outcome.ts'
+import { dsnCode, type Outcome } from './outcome.ts'
 
 export type DeliveryHandlerOptions = Readonly<{
   backends: Backends
@@ -28,7 +28,7 @@ type Write = () => Promise<unknown>
 
 /** The handler for the worker loop on the delivery queue. */
 export function createDeliveryHandler(options: DeliveryHandlerOptions) {
-  const { backends, deliverer, claimTime, now, metrics } = options
+  const { backends, deliverer, claimTime, now, log, metrics } = options
   const { records, messages, deliveryJobs, together } = backends
 
   return async function handleDeliveryJob(lease: Lease<DeliveryJob>, signal: AbortSignal): Promise<void> {
@@ -75,7 +75,10 @@ export function createDeliveryHandler(options: DeliveryHandlerOptions) {
       await together(...writes, ...plans, ...(over ? [() => messages.remove(queueId)] : []), () =>
         deliveryJobs.done(lease),
       )
-      if (over) metrics.queueProcessingTime.observe((now() - record!.message.acceptedAt) / 1000)
+      if (!over) return
+      const delay = (now() - record!.message.acceptedAt) / 1000
+      metrics.queueProcessingTime.observe(delay)
+      log.info({ queueId, delay }, 'removed')
     }
 
     if (recipients.length === 0) return finish([], [])
@@ -121,7 +124,8 @@ function settle(
   const again: Outcome[] = []
   const events: TraceEvent[] = []
   const changes: { recipient: string; state: 'delivered' | 'failed' }[] = []
-  for (const { kind, recipient, nextHop, reply, seconds } of outcomes) {
+  for (const outcome of outcomes) {
+    const { kind, recipient, nextHop, remoteAddress, reply, seconds } = outcome
     metrics.deliveryDuration.observe(seconds)
     const state = kind === 'deferred' && expired ? 'failed' : kind
     if (state === 'delivered') {
@@ -131,12 +135,14 @@ function settle(
       metrics.deliveryFailures.inc(state)
       if (state === 'failed') metrics.messagesFailed.inc()
     }
-    log.info({ queueId, recipient, nextHop, reply, seconds: Number(seconds.toFixed(4)) }, state)
+    const said = state === kind ? reply : `${reply} (given up after the queue lifetime)`
+    const dsn = dsnCode({ kind: state, nextHop, reply })
+    const times = { seconds: Number(seconds.toFixed(4)), delay: (at - message.acceptedAt) / 1000 }
+    log.info({ queueId, recipient, nextHop, remoteAddress, reply: said, dsn, attempt, ...times }, state)
     if (state === 'deferred') {
-      again.push({ kind, recipient, nextHop, reply, seconds })
+      again.push(outcome)
       continue
     }
-    const said = state === kind ? reply : `${reply} (given up after the queue lifetime)`
     events.push({ at, event: state, recipient, nextHop, reply: said, seconds })
     changes.push({ recipient, state })
   }

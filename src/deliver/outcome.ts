@@ -10,6 +10,8 @@ export type Outcome = Readonly<{
   recipient: string
   /** For people: `smtp://127.0.0.1:25`, `maildir:data/maildir/new/…`; 'no route' where there is none. */
   nextHop: string
+  /** IP address of the next hop, where a connection with it came about. */
+  remoteAddress?: string
   /** The next hop's last word in one line, or ours: `connection refused`. */
   reply: string
   /** From the beginning of the attempt to this outcome. */
@@ -47,4 +49,16 @@ export function classifyReply(step: Step, { code, lines: [text = ''] }: NextHopR
 /** RFC 5321 §4.5.3.1.10: 552 to RCPT is to be read as 452, unless an enhanced code says that it is something else. */
 function isTooManyRecipients(code: number, text: string): boolean {
   return code === 552 && !/^5\.(?!5\.3 )/.test(text)
+}
+
+/**
+ * The enhanced code of an outcome (RFC 3463): the one that the reply gave where it is of the outcome's class, else
+ * what little is known. Without a reply it was the way to the next hop (X.4.0) or our own disk (X.3.0).
+ */
+export function dsnCode({ kind, nextHop, reply }: Pick<Outcome, 'kind' | 'nextHop' | 'reply'>): string {
+  const outcomeClass = { delivered: 2, deferred: 4, failed: 5 }[kind]
+  const [, said] = /^\d{3}[ -](\d\.\d{1,3}\.\d{1,3})\b/.exec(reply) ?? []
+  if (said?.startsWith(`${outcomeClass}.`)) return said
+  if (kind === 'delivered' || /^\d{3}\b/.test(reply)) return `${outcomeClass}.0.0`
+  return nextHop.startsWith('maildir:') ? `${outcomeClass}.3.0` : `${outcomeClass}.4.0`
 }

@@ -47,6 +47,8 @@ export class NextHopError extends Error {
 }
 
 export type SmtpConnection = Readonly<{
+  /** The peer's IP address. */
+  remoteAddress: string
   /** Sends octets or text (UTF-8); nothing once the connection failed. */
   write(data: Buffer | string): void
   /** Resolves when enough of what was written is on its way for more to be welcome. */
@@ -147,6 +149,7 @@ function smtpConnection(socket: Socket): SmtpConnection {
   }
 
   return {
+    remoteAddress: socket.remoteAddress ?? '',
     write(data) {
       if (failure === undefined) socket.write(data)
     },

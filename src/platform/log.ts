@@ -1,15 +1,40 @@
-// JSON lines on stdout, pretty on a terminal. Never a body, a subject or a password.
-// Lines about a message begin with its queue id; `event` is one word of the vocabulary (accepted, delivered …).
-import { type Logger, pino } from 'pino'
+// JSON lines on stdout, pretty on a terminal, or lines as Postfix writes them. Never a body, a subject or a password.
+// Lines about a message carry its queue id; `event` is one word of the vocabulary (accepted, delivered …): docs/logs.md.
+import { hostname as systemName } from 'node:os'
+import { type DestinationStream, type Logger, pino } from 'pino'
 import pretty from 'pino-pretty'
+import { postfixLines } from './log-postfix.ts'
 
 export type Log = Logger
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
+export type LogFormat = 'json' | 'postfix'
 
-export function createLog({ level = 'info', terminal = false }: { level?: LogLevel; terminal?: boolean } = {}): Log {
-  const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, messageKey: 'event' }
-  if (!terminal) return pino(options)
-  return pino(options, pretty({ colorize: true, messageKey: 'event', translateTime: 'HH:MM:ss.l', singleLine: true }))
+export type LogOptions = Readonly<{
+  level?: LogLevel
+  /** Pretty instead of JSON. */
+  terminal?: boolean
+  format?: LogFormat
+  /** Our name in lines of format `postfix`. */
+  hostname?: string
+}>
+
+export function createLog(options: LogOptions = {}): Log {
+  const { level = 'info', terminal = false, format = 'json', hostname = systemName() } = options
+  const settings = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, messageKey: 'event' }
+  if (format === 'postfix') return pino(settings, postfixStream(hostname))
+  if (!terminal) return pino(settings)
+  return pino(settings, pretty({ colorize: true, messageKey: 'event', translateTime: 'HH:MM:ss.l', singleLine: true }))
+}
+
+/** Takes JSON lines and writes them to stdout in the other form. */
+function postfixStream(hostname: string): DestinationStream {
+  const stdout = pino.destination({ fd: 1, sync: true })
+  const where = { hostname, pid: process.pid }
+  return {
+    write(line: string) {
+      stdout.write(postfixLines(JSON.parse(line), where))
+    },
+  }
 }
 
 export const silentLog: Log = pino({ level: 'silent' })

@@ -1,0 +1,92 @@
+// Lines of Postfix's smtpd: connections, sessions, TLS, logins. Pure: a log object becomes lines, undefined when it
+// lacks what such a line is made of.
+// The number in brackets is the client's port where it is known: like the pid of an smtpd it holds one session together.
+import { field, type LogEntry, numberField, type ProgramLine, peer, plain } from './log-postfix-text.ts'
+
+/** Postfix's order in a disconnect line; what is not named there counts as `unknown`. */
+const COMMANDS = ['helo', 'ehlo', 'starttls', 'auth', 'mail', 'bdat', 'rcpt', 'data', 'rset', 'noop', 'vrfy', 'quit']
+
+export function smtpdLine(entry: LogEntry, text: string): ProgramLine {
+  const port = numberField(entry, 'port')
+  return port > 0 ? { program: 'smtpd', text, pid: port } : { program: 'smtpd', text }
+}
+
+export function connectedLines(entry: LogEntry): readonly ProgramLine[] {
+  return [smtpdLine(entry, `connect from ${peer(entry)}`)]
+}
+
+export function tlsLines(entry: LogEntry): readonly ProgramLine[] {
+  const how = `${plain(field(entry, 'version'))} with cipher ${plain(field(entry, 'cipher'))}`
+  return [smtpdLine(entry, `Anonymous TLS connection established from ${peer(entry)}: ${how}`)]
+}
+
+export function authFailedLines(entry: LogEntry): readonly ProgramLine[] {
+  const mechanism = field(entry, 'mechanism')
+    .toUpperCase()
+    .replaceAll(/[^A-Z0-9-]/g, '')
+  const why = plain(field(entry, 'why')) || 'authentication failure'
+  const user = field(entry, 'user')
+  const name = user === '' ? '' : `, sasl_username=${plain(user)}`
+  const text = `SASL ${mechanism || 'LOGIN'} authentication failed: ${why}${name}`
+  return [smtpdLine(entry, `warning: ${peer(entry)}: ${text}`)]
+}
+
+export function clientGoneLines(entry: LogEntry): readonly ProgramLine[] {
+  const queueId = field(entry, 'queueId')
+  const about = queueId === '' ? '' : `, queue_id=${plain(queueId)}`
+  return [smtpdLine(entry, `lost connection after ${verb(field(entry, 'stage'))} from ${peer(entry)}${about}`)]
+}
+
+/** How it ended where that was not a QUIT, then the counts of commands as `good/all`. */
+export function sessionEndedLines(entry: LogEntry): readonly ProgramLine[] {
+  const counts = commandCounts(entry.commands)
+  const last = verb(field(entry, 'lastCommand') || (counts.at(-1)?.name ?? ''))
+  const from = `from ${peer(entry)}`
+  const written = counts.map(({ name, good, all }) => `${name}=${good === all ? all : `${good}/${all}`}`)
+  const good = counts.reduce((sum, count) => sum + count.good, 0)
+  const all = counts.reduce((sum, count) => sum + count.all, 0)
+  written.push(`commands=${good === all ? all : `${good}/${all}`}`)
+  return [...endLine(), smtpdLine(entry, `disconnect ${from} ${written.join(' ')}`)]
+
+  function endLine(): ProgramLine[] {
+    switch (field(entry, 'ended')) {
+      case 'timeout':
+        return [smtpdLine(entry, `timeout after ${last} ${from}`)]
+      case 'errors':
+        return [smtpdLine(entry, `too many errors after ${last} ${from}`)]
+      case 'closed':
+      case 'reset':
+        // Who leaves inside a transaction has a line of its own (client-gone).
+        return last === 'DATA' ? [] : [smtpdLine(entry, `lost connection after ${last} ${from}`)]
+      default:
+        return []
+    }
+  }
+}
+
+type Count = Readonly<{ name: string; good: number; all: number }>
+
+function commandCounts(commands: unknown): Count[] {
+  if (typeof commands !== 'object' || commands === null) return []
+  const given = new Map(Object.entries(commands).map(([name, value]) => [name.toLowerCase(), countOf(value)]))
+  const known = COMMANDS.flatMap(name => {
+    const count = given.get(name)
+    given.delete(name)
+    return count === undefined || count.all === 0 ? [] : [{ name, ...count }]
+  })
+  const others = [...given.values()]
+  const all = others.reduce((sum, count) => sum + count.all, 0)
+  const unknown = { name: 'unknown', good: others.reduce((sum, count) => sum + count.good, 0), all }
+  return all === 0 ? known : [...known, unknown]
+}
+
+/** 3 or `2/3`. */
+function countOf(value: unknown): Omit<Count, 'name'> {
+  const [good = 0, all = good] = String(value).split('/').map(Number)
+  return { good: good || 0, all: all || 0 }
+}
+
+/** The command after which something happened, CONNECT where there was none. */
+function verb(name: string): string {
+  return name.toUpperCase().replaceAll(/[^A-Z]/g, '') || 'CONNECT'
+}
