@@ -13,7 +13,9 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFile>>> = {
   send: () => import('./commands/send.ts'),
   trace: () => import('./commands/trace.ts'),
   ledger: () => import('./commands/ledger.ts'),
+  user: () => import('./commands/user.ts'),
   config: () => import('./commands/config.ts'),
+  greylist: () => import('./commands/greylist.ts'),
 }
 
 async function main(args: readonly string[]): Promise<void> {

@@ -8,6 +8,9 @@ import type { JobQueue } from './storage/job-queue.ts'
 import { createSqliteJobQueue, tallyJobs, voidLeases } from './storage/job-queue-sqlite.ts'
 import { lockDirectory } from './storage/lock-sqlite.ts'
 import { type ContentReader, createContentReader, createDiskMessageStore } from './storage/message-store-disk.ts'
+import { createPolicyDatabase, policyDatabaseDamage, setPolicyDatabaseAside } from './storage/policy-database-sqlite.ts'
+import type { PolicyStore } from './storage/policy-store.ts'
+import { createSqlitePolicyStore } from './storage/policy-store-sqlite.ts'
 import { openReader } from './storage/reader-sqlite.ts'
 import { createRecordReader, createSqliteRecordStore, type RecordReader } from './storage/record-store-sqlite.ts'
 import { createRoomCheck } from './storage/room-disk.ts'
@@ -134,4 +137,40 @@ export async function openEmbeddedReadOnly({
     deliveryJobs: { tally: async () => tallyJobs(reader, 'delivery_jobs', now()) },
     close: () => reader.close(),
   }
+}
+
+export type PolicyStoreOptions = Readonly<{
+  dataDir: string
+  log?: Log
+  /** Milliseconds since 1970. */
+  now?: () => number
+  /** `refuse` is for commands: a gateway may be at work on the file. */
+  onDamage?: 'set-aside' | 'refuse'
+}>
+
+/**
+ * Opens (and makes, if need be) what policies remember: `policy.db` in the data directory. Several processes may have
+ * it open. A damaged one is set aside with a warning, and begun anew.
+ */
+export async function openPolicyStore(options: PolicyStoreOptions): Promise<PolicyStore> {
+  const { dataDir, log, now = Date.now, onDamage = 'set-aside' } = options
+  const path = `${dataDir}/policy.db`
+  await makeDataDirectory(dataDir)
+  createPolicyDatabase(path)
+  const damage = policyDatabaseDamage(path, { thorough: onDamage === 'set-aside' })
+  if (damage !== undefined) {
+    if (onDamage === 'refuse') {
+      throw new SpoolError(
+        path,
+        `the policy database is damaged (${damage})`,
+        'The next start of the gateway renews it',
+      )
+    }
+    const aside = setPolicyDatabaseAside(path, now())
+    log?.warn({ path: aside, why: damage }, 'policy-database-set-aside')
+    createPolicyDatabase(path)
+  }
+  const onCrash = (error: Error) => log?.error({ err: error }, 'policy-writer-died')
+  const writer = await startWriter({ path, synchronous: 'NORMAL', onCrash })
+  return createSqlitePolicyStore({ writer, reader: openReader(path) })
 }

@@ -1,0 +1,68 @@
+// Opens the policy store of the configured data directory for `elemta greylist`, with the settings that the
+// configuration has for greylisting (the defaults where it has none), and reads what people write on its command line.
+import { openPolicyStore } from '../../src/backends.ts'
+import { parseForwardPath, parseReversePath } from '../../src/mail/address.ts'
+import { isBuiltin } from '../../src/platform/config.ts'
+import { loadConfig } from '../../src/platform/config-load.ts'
+import { builtinPlugin } from '../../src/platform/config-plugins.ts'
+import { parseDuration } from '../../src/platform/config-units.ts'
+import { EXIT, ExitError } from '../../src/platform/exit.ts'
+import { type NamedClient, parseClient } from '../../src/policy/greylist-client.ts'
+import * as entries from '../../src/policy/greylist-entries.ts'
+import type { PolicyStore } from '../../src/storage/policy-store.ts'
+
+/** Texts that make no sense end the command as wrong usage. */
+export type Greylist = Readonly<{
+  store: PolicyStore
+  entries: typeof entries
+  /** Milliseconds, and messages. */
+  settings: Readonly<{ lifetime: number; autoAllow: number }>
+  /** Milliseconds since 1970. */
+  now: number
+  named(client: string): NamedClient
+  /** With or without angle brackets. */
+  address(text: string | undefined, what?: string): string
+  duration(text: string): number
+}>
+
+export async function withGreylist(
+  configFile: string | undefined,
+  use: (greylist: Greylist) => Promise<void>,
+): Promise<void> {
+  const config = loadConfig(configFile)
+  const block = config.plugins.filter(isBuiltin).find(({ name }) => name === 'greylist')
+  const plugin = block ?? builtinPlugin.parse({ name: 'greylist' })
+  if (plugin.name !== 'greylist') throw new Error('another plugin in place of greylist')
+  const { lifetime, auto_allow: autoAllow } = plugin.config
+  const store = await openPolicyStore({ dataDir: config.data_dir, onDamage: 'refuse' })
+  try {
+    await use({
+      store,
+      entries,
+      settings: { lifetime, autoAllow },
+      now: Date.now(),
+      named: client => usage(() => parseClient(client, plugin.config)),
+      address: (text, what = 'address') => usage(() => parseAddress(text, what)),
+      duration: text => usage(() => parseDuration(text)),
+    })
+  } finally {
+    await store.close()
+  }
+}
+
+function parseAddress(text: string | undefined, what: string): string {
+  if (text === undefined) throw new RangeError(`the ${what} is missing`)
+  const bare = text.replace(/^<(.*)>$/s, '$1')
+  const parsed = bare.toLowerCase() === 'postmaster' ? parseForwardPath(bare, true) : parseReversePath(bare, true)
+  if (!parsed.ok) throw new RangeError(`expected an address, not "${text}"`)
+  return parsed.address
+}
+
+function usage<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw new ExitError(EXIT.usage, error.message)
+  }
+}
