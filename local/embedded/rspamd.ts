@@ -1,13 +1,14 @@
-// rspamd as a child: the rules of /etc/rspamd with a private configuration, and a redis and a resolver of its own.
+// rspamd as a child: the rules of /etc/rspamd with the policy of config/rspamd/local.d, and a redis, a storage of fuzzy
+// hashes and a resolver of its own.
 // Its first start compiles thousands of patterns (10 to 25 s); they are kept in `<dir>/hyperscan` and later starts
 // take about a second. Without redis it cannot learn, without unbound it asks the system's resolver: it starts all
 // the same and `without` says why.
-import { mkdirSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import type { Log } from '../../src/platform/log.ts'
 import { type Child, type ChildStatus, startChild } from './child.ts'
 import { makeHome, makeOwnDirectory, writeConfiguration } from './home.ts'
-import { freePort } from './port.ts'
+import { freePort, isFree } from './port.ts'
 import { rspamdAnswers } from './probe.ts'
 import { type Account, accountFor, findProgram } from './program.ts'
 import { startRedis } from './redis.ts'
@@ -28,7 +29,10 @@ export type RspamdOptions = {
   log: Log
   messageBytes?: number // the longest message it takes
   port?: number
-  controllerPort?: number
+  controllerPort?: number | undefined // the wish: where it is taken, another one
+  rejectScore?: number | undefined // what rspamd itself rejects at
+  dqsKey?: string | undefined // Spamhaus Data Query Service
+  configuration?: Record<string, string> // more files below its configuration directory, by name
   hyperscanDir?: string // compiled patterns that several share; `-<uid>` of who runs rspamd is appended
   zones?: string // see UnboundOptions
   forwardTo?: string[]
@@ -44,7 +48,8 @@ export async function startRspamd(options: RspamdOptions): Promise<Rspamd> {
   const program = findProgram('rspamd', 'rspamd redis-server unbound', searchPath)
   const account = accountFor('_rspamd')
   const port = options.port ?? (await freePort())
-  const controllerPort = options.controllerPort ?? (await freePort())
+  const controllerPort = await portOr(options.controllerPort)
+  const fuzzyPort = await freePort()
   const [redis, unbound] = await Promise.all([
     startRedis({ dir, ephemeral, signal, log, searchPath }).catch(asError),
     startUnbound({ dir, zones, forwardTo, signal, log, searchPath }).catch(asError),
@@ -59,14 +64,21 @@ export async function startRspamd(options: RspamdOptions): Promise<Rspamd> {
     const files = rspamdConfiguration({
       port,
       controllerPort,
+      fuzzyPort,
+      rejectScore: options.rejectScore ?? 15,
+      dqsKey: options.dqsKey,
       hyperscanDirectory: patternsDirectory(options, account),
       messageBytes: options.messageBytes ?? 100 * 1024 * 1024,
       testPatterns: options.testPatterns ?? false,
       redis: redis instanceof Error ? undefined : redis,
       resolverPort: unbound instanceof Error ? undefined : unbound.port,
     })
-    for (const part of ['local.d', 'override.d']) mkdirSync(join(home, part), { recursive: true })
-    for (const [file, text] of Object.entries(files)) writeConfiguration(join(home, file), text, account)
+    for (const part of ['local.d', 'override.d', 'generated.d'])
+      rmSync(join(home, part), { recursive: true, force: true })
+    for (const [file, text] of Object.entries({ ...files, ...options.configuration })) {
+      mkdirSync(dirname(join(home, file)), { recursive: true })
+      writeConfiguration(join(home, file), text, account)
+    }
 
     const child = await startChild({
       name: 'rspamd',
@@ -87,6 +99,11 @@ export async function startRspamd(options: RspamdOptions): Promise<Rspamd> {
   }
   const without = helpers.filter(helper => helper instanceof Error)
   return { host: '127.0.0.1', port, controllerPort, without, status: () => children.map(each => each.status()), stop }
+}
+
+/** Nobody but us needs to know the port, so one that is taken is no reason to fail. */
+async function portOr(wanted: number | undefined): Promise<number> {
+  return wanted !== undefined && (await isFree(wanted)) ? wanted : freePort()
 }
 
 function asError(error: unknown): Error {

@@ -1,8 +1,8 @@
 // The real clamd and rspamd for the tests of this folder, with directories of their own. A missing package is an error
 // that names it. rspamd's compiled patterns are kept between runs: compiling them takes 20 seconds.
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { startClamd } from '../../local/embedded/clamd.ts'
 import { type RspamdOptions, startRspamd } from '../../local/embedded/rspamd.ts'
 import { silentLog } from '../../src/platform/log.ts'
@@ -21,21 +21,15 @@ export async function realClamd(streamMaxBytes: number): Promise<RealClamd> {
 }
 
 /**
- * rspamd with its stock rules, a redis and a resolver that knows `zones` and nothing else. `configuration` is added:
- * file below local.d or override.d to its text.
+ * rspamd with our policy, a redis and a resolver that knows `zones` and nothing else. `configuration` is added: file
+ * below local.d or override.d to its text.
  */
 export async function realRspamd(
-  options: Pick<RspamdOptions, 'zones' | 'messageBytes'> & { configuration?: Record<string, string> },
+  options: Pick<RspamdOptions, 'zones' | 'messageBytes' | 'configuration' | 'dqsKey' | 'rejectScore'>,
 ): Promise<RealRspamd> {
-  const { configuration = {}, ...own } = options
   const dir = directory('rspamd')
-  for (const [file, text] of Object.entries(configuration)) {
-    const path = join(dir, 'rspamd', file)
-    mkdirSync(dirname(path), { recursive: true })
-    writeFileSync(path, text)
-  }
   const common = { dir, hyperscanDir: HYPERSCAN, ephemeral: true, testPatterns: true, log: silentLog }
-  const { host, port, controllerPort, stop } = await startRspamd({ ...common, ...own })
+  const { host, port, controllerPort, stop } = await startRspamd({ ...common, ...options })
   return { host, port, controllerPort, stop: () => stop().finally(() => remove(dir)) }
 }
 

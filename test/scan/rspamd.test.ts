@@ -22,8 +22,7 @@ let daemon: RealRspamd
 let rspamd: Scanner
 
 beforeAll(async () => {
-  const configuration = { 'local.d/milter_headers.conf': 'use = ["authentication-results"];\n' }
-  daemon = await realRspamd({ zones: ZONES, messageBytes: MAX_MESSAGE, configuration })
+  daemon = await realRspamd({ zones: ZONES, messageBytes: MAX_MESSAGE })
   rspamd = createRspamd({ host: daemon.host, port: daemon.port, hostname: HOSTNAME, timeout: TIMEOUT, metrics })
 }, 120_000)
 
