@@ -75,11 +75,10 @@ export function createLimit(rate: Rate, most = MOST_BUCKETS): (key: string, toke
   }
 
   return (key, tokens, now) => {
-    const { bucket, wait = 0 } = { bucket: undefined, ...take(buckets.get(key), rate, tokens, now) }
-    if (bucket === undefined) return wait
+    const { bucket, wait } = take(buckets.get(key), rate, tokens, now)
     buckets.delete(key)
     buckets.set(key, bucket)
     forget(now)
-    return 0
+    return wait
   }
 }

@@ -16,17 +16,18 @@ export function levelOf(bucket: Bucket | undefined, { amount, period }: Rate, no
 }
 
 /**
- * Takes `tokens`, or says how many milliseconds to wait until they are there. What is larger than the bucket is given
- * when it is full and paid back later: otherwise it could never pass.
+ * Takes `tokens`: `wait` is 0 and `bucket` what is left, or else nothing is taken and `wait` says how many milliseconds
+ * it is until they are there. What is larger than the bucket is given when it is full and paid back later: otherwise it
+ * could never pass.
  */
 export function take(
   bucket: Bucket | undefined,
   rate: Rate,
   tokens: number,
   now: number,
-): Readonly<{ bucket: Bucket; wait?: never } | { wait: number }> {
+): Readonly<{ bucket: Bucket; wait: number }> {
   const level = levelOf(bucket, rate, now)
   const missing = Math.min(tokens, rate.amount) - level
-  if (missing > 0) return { wait: Math.ceil((missing * rate.period) / rate.amount) }
-  return { bucket: { level: level - tokens, at: now } }
+  if (missing > 0) return { bucket: { level, at: now }, wait: Math.ceil((missing * rate.period) / rate.amount) }
+  return { bucket: { level: level - tokens, at: now }, wait: 0 }
 }
