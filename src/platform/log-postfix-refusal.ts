@@ -30,7 +30,9 @@ export function refusalLines(entry: LogEntry, { dry = false } = {}): readonly Pr
   if (code === undefined) return undefined
   const stage = stageOf(entry)
   const codes = enhancedCode === '' ? code : `${code} ${enhancedCode}`
-  const rest = `${codes} ${reason(entry, stage, enhancedCode, plain(text))}; ${about(entry, stage)}`
+  // The address stands in front anyway.
+  const told = plain(text).replace(/^<[^>]*>: /, '')
+  const rest = `${codes} ${reason(entry, stage, enhancedCode, told)}; ${about(entry, stage)}`
   const what = `${COMMANDS[stage]} from ${peer(entry)}: ${rest}`
   if (stage !== 'message') return [smtpdLine(entry, `NOQUEUE: ${dry ? 'reject_warning' : 'reject'}: ${what}`)]
   const queueId = plain(field(entry, 'queueId')) || 'NOQUEUE'
@@ -45,6 +47,8 @@ export function turnedAwayLines(entry: LogEntry): readonly ProgramLine[] | undef
 
 function stageOf(entry: LogEntry): Stage {
   const stage = field(entry, 'stage')
+  // After the final dot all recipients are concerned, and counted.
+  if (stage === 'data' && typeof entry.recipients === 'number') return 'message'
   if (Object.hasOwn(COMMANDS, stage)) return stage as Stage
   return STAGE_OF_HOOK[field(entry, 'hook')] ?? 'message'
 }
@@ -60,10 +64,13 @@ function reason(entry: LogEntry, stage: Stage, enhancedCode: string, text: strin
   if (enhancedCode === '5.3.4') return phrased('Message size exceeds fixed limit')
   const plugin = field(entry, 'plugin')
   if (permanent && plugin === 'dnsbl') {
-    return `Service unavailable; Client host [${peer(entry).split('[')[1]} blocked using ${text}`
+    const zones = text.replace(/^.* is listed by /, '')
+    return `Service unavailable; Client host ${peer(entry).replace(/^[^[]*/, '')} blocked using ${zones}`
   }
   if (plugin === 'helo') {
-    return `${inAngles(field(entry, 'helo'))}: Helo command rejected: ${permanent ? phrased(heloPhrase(text)) : text}`
+    const phrase = /host not found/.test(text) ? 'Host not found' : 'need fully-qualified hostname'
+    const known = permanent && /host not found|not a full host name/.test(text)
+    return `${inAngles(field(entry, 'helo'))}: Helo command rejected: ${known ? phrased(phrase) : text}`
   }
   switch (stage) {
     case 'connect':
@@ -80,15 +87,11 @@ function reason(entry: LogEntry, stage: Stage, enhancedCode: string, text: strin
   const path = inAngles(field(entry, stage === 'mail' ? 'reversePath' : 'recipient'))
   if (permanent && /^relay/i.test(text)) return `${path}: ${phrased('Relay access denied')}`
   if (plugin === 'sender-domain' || stage === 'mail') {
-    const unknown = permanent && plugin === 'sender-domain'
     const sender = inAngles(field(entry, 'reversePath'))
-    return `${sender}: Sender address rejected: ${unknown ? phrased('Domain not found') : text}`
+    return `${sender}: Sender address rejected: ${enhancedCode === '5.1.8' ? phrased('Domain not found') : text}`
   }
-  return `${path}: Recipient address rejected: ${enhancedCode === '5.1.1' ? phrased('User unknown') : text}`
-}
-
-function heloPhrase(text: string): string {
-  return /full|literal|syntax/i.test(text) ? 'need fully-qualified hostname' : 'Host not found'
+  const unknown = enhancedCode === '5.1.1'
+  return `${path}: Recipient address rejected: ${unknown ? phrased('User unknown') : text}`
 }
 
 /** `from=<…> to=<…> proto=ESMTP helo=<…>`, then what only we know. */
@@ -97,12 +100,11 @@ function about(entry: LogEntry, stage: Stage): string {
   const recipients = recipient === '' ? stringsField(entry, 'recipientAddresses') : [recipient]
   const parts = stage === 'connect' || stage === 'auth' ? [] : [`from=${inAngles(field(entry, 'reversePath'))}`]
   parts.push(...recipients.map(one => `to=${inAngles(one)}`), ...clientParts(entry))
-  for (const name of ['plugin', 'why']) {
-    const value = plain(field(entry, name))
-    if (value !== '') parts.push(`${name}=${value}`)
+  const own = { queue_id: stage === 'message' ? '' : field(entry, 'queueId'), plugin: field(entry, 'plugin') }
+  for (const [name, value] of Object.entries({ ...own, why: field(entry, 'why') })) {
+    if (value !== '') parts.push(`${name}=${plain(value)}`)
   }
-  const queueId = plain(field(entry, 'queueId'))
-  return [...parts, ...(queueId === '' || stage === 'message' ? [] : [`queue_id=${queueId}`])].join(' ')
+  return parts.join(' ')
 }
 
 /** `proto=ESMTP`, `helo=<…>`. */

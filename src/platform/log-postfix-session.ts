@@ -6,6 +6,11 @@ import { field, type LogEntry, numberField, type ProgramLine, peer, plain } from
 /** Postfix's order in a disconnect line; what is not named there counts as `unknown`. */
 const COMMANDS = ['helo', 'ehlo', 'starttls', 'auth', 'mail', 'bdat', 'rcpt', 'data', 'rset', 'noop', 'vrfy', 'quit']
 
+/** pino's number. */
+const ERROR = 50
+/** Ends that Postfix has a line for, or none at all. */
+const WITH_OWN_WORDS = new Set(['', 'quit', 'timeout', 'errors', 'closed', 'reset'])
+
 export function smtpdLine(entry: LogEntry, text: string): ProgramLine {
   const port = numberField(entry, 'port')
   return port > 0 ? { program: 'smtpd', text, pid: port } : { program: 'smtpd', text }
@@ -20,11 +25,18 @@ export function tlsLines(entry: LogEntry): readonly ProgramLine[] {
   return [smtpdLine(entry, `Anonymous TLS connection established from ${peer(entry)}: ${how}`)]
 }
 
+export function tlsFailedLines(entry: LogEntry): readonly ProgramLine[] {
+  return [smtpdLine(entry, `SSL_accept error from ${peer(entry)}: ${plain(field(entry, 'why'))}`)]
+}
+
 export function authFailedLines(entry: LogEntry): readonly ProgramLine[] {
   const mechanism = field(entry, 'mechanism')
     .toUpperCase()
     .replaceAll(/[^A-Z0-9-]/g, '')
-  const why = plain(field(entry, 'why')) || 'authentication failure'
+  const reason = plain(field(entry, 'why')) || 'authentication failure'
+  // An error is our own trouble with LDAP and the like. fail2ban must not take it for a guess, and knows these words.
+  const own = numberField(entry, 'level') >= ERROR
+  const why = own ? `Connection lost to authentication server: ${reason}` : reason
   const user = field(entry, 'user')
   const name = user === '' ? '' : `, sasl_username=${plain(user)}`
   const text = `SASL ${mechanism || 'LOGIN'} authentication failed: ${why}${name}`
@@ -46,10 +58,12 @@ export function sessionEndedLines(entry: LogEntry): readonly ProgramLine[] {
   const good = counts.reduce((sum, count) => sum + count.good, 0)
   const all = counts.reduce((sum, count) => sum + count.all, 0)
   written.push(`commands=${good === all ? all : `${good}/${all}`}`)
+  const ended = field(entry, 'ended')
+  if (!WITH_OWN_WORDS.has(ended)) written.push(`ended=${plain(ended)}`)
   return [...endLine(), smtpdLine(entry, `disconnect ${from} ${written.join(' ')}`)]
 
   function endLine(): ProgramLine[] {
-    switch (field(entry, 'ended')) {
+    switch (ended) {
       case 'timeout':
         return [smtpdLine(entry, `timeout after ${last} ${from}`)]
       case 'errors':

@@ -3,7 +3,14 @@
 // `master` with all of its fields: nothing is left out. Which line follows from which event: docs/logs.md.
 import { acceptedLines, deadLetterLines, outcomeLines, removedLines, scannedLines } from './log-postfix-message.ts'
 import { refusalLines, turnedAwayLines } from './log-postfix-refusal.ts'
-import { authFailedLines, clientGoneLines, connectedLines, sessionEndedLines, tlsLines } from './log-postfix-session.ts'
+import {
+  authFailedLines,
+  clientGoneLines,
+  connectedLines,
+  sessionEndedLines,
+  tlsFailedLines,
+  tlsLines,
+} from './log-postfix-session.ts'
 import { field, type LogEntry, numberField, type ProgramLine, withoutBrackets } from './log-postfix-text.ts'
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
@@ -26,6 +33,8 @@ function mailLines(entry: LogEntry): readonly ProgramLine[] | undefined {
       return sessionEndedLines(entry)
     case 'tls':
       return tlsLines(entry)
+    case 'tls-failed':
+      return tlsFailedLines(entry)
     case 'auth-failed':
       return authFailedLines(entry)
     case 'client-gone':
