@@ -2,8 +2,7 @@
 // agree. From the limit on nobody is asked any more until a wait is over, which each further failure doubles.
 // A store that fails lets the attempt go on, logged: a disk must not lock everyone out.
 import { createHash } from 'node:crypto'
-import { isIP } from 'node:net'
-import ipaddr from 'ipaddr.js'
+import { clientKey } from '../mail/client-network.ts'
 import type { Config } from '../platform/config.ts'
 import type { Log } from '../platform/log.ts'
 import type { PolicyEntry, PolicyStore } from '../storage/policy-store.ts'
@@ -38,7 +37,7 @@ export function createAttempts({ store, limits, log, now, exempt = () => false }
   /** What is counted for a login: space, key, and the failures that are allowed. */
   const countersOf = (user: string, address: string) => [
     { space: USERS, key: userKey(user), most: limits.per_user },
-    ...(exempt(address) ? [] : [{ space: ADDRESSES, key: addressKey(address), most: limits.per_address }]),
+    ...(exempt(address) ? [] : [{ space: ADDRESSES, key: clientKey(address), most: limits.per_address }]),
   ]
 
   async function orElse<T>(work: Promise<T>, otherwise: T): Promise<T> {
@@ -104,12 +103,4 @@ export function userKey(user: string): string {
   const visible = user.normalize('NFKC').replaceAll(/\p{Default_Ignorable_Code_Point}/gu, '')
   const name = visible.toUpperCase().toLowerCase().trim().replaceAll(/\s+/g, ' ')
   return /^[a-z0-9@._+-]{1,128}$/.test(name) ? name : `sha256:${createHash('sha256').update(name).digest('hex')}`
-}
-
-/** The address itself for IPv4, its network of 64 bits for IPv6: that much belongs to one client. */
-export function addressKey(address: string): string {
-  if (isIP(address) === 0) return address
-  const parsed = ipaddr.process(address.replace(/%.*$/, ''))
-  if (parsed.kind() === 'ipv4') return parsed.toString()
-  return `${ipaddr.IPv6.networkAddressFromCIDR(`${parsed.toString()}/64`).toString()}/64`
 }

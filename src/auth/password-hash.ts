@@ -25,7 +25,7 @@ export async function hashPassword(password: string, cost: ScryptCost = DEFAULT_
 
 /** Undefined when the text is no scrypt hash, or one that would cost too much to check. */
 export function parsePasswordHash(text: string): PasswordHash | undefined {
-  const match = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,3}),p=(\d{1,3})\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{22,86})$/.exec(
+  const match = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,3}),p=(\d{1,3})\$([A-Za-z0-9+/]{6,86})\$([A-Za-z0-9+/]{22,86})$/.exec(
     text,
   )
   if (match === null) return undefined
