@@ -64,12 +64,12 @@ function mailLines(entry: LogEntry): readonly ProgramLine[] | undefined {
   }
 }
 
-/** `master: event: name=value, …`, with the severity in front where it is one. */
+/** `event -- name=value, …`, with the severity in front where it is one; pflogsumm drops all before the last `: `. */
 function masterLine(entry: LogEntry): ProgramLine {
   const fields = Object.entries(entry).filter(([name]) => !FRAME.has(name))
   const event = withoutBrackets(field(entry, 'event')) || 'no event'
   const text = fields.map(([name, value]) => `${withoutBrackets(name)}=${withoutBrackets(valueText(value))}`).join(', ')
-  return { program: 'master', text: `${severity(numberField(entry, 'level'))}${event}${text && `: ${text}`}` }
+  return { program: 'master', text: `${severity(numberField(entry, 'level'))}${event}${text && ` -- ${text}`}` }
 }
 
 /** pino's numbers in Postfix's words. */

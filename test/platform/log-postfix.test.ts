@@ -182,18 +182,18 @@ test('a failed login is one, our own trouble with checking it is another', () =>
 test('every other event is a line of master with all that it says, and its severity', () => {
   const why = 'first\nsecond'
   expect(lines({ level: 40, event: 'child-died', child: 'clamd', tries: 3, why })).toEqual([
-    'master[77]: warning: child-died: child=clamd, tries=3, why=first second',
+    'master[77]: warning: child-died -- child=clamd, tries=3, why=first second',
   ])
-  expect(lines({ event: 'ready', smtp: [{ port: 25 }] })).toEqual(['master[77]: ready: smtp=({"port":25})'])
+  expect(lines({ event: 'ready', smtp: [{ port: 25 }] })).toEqual(['master[77]: ready -- smtp=({"port":25})'])
   expect(lines({ level: 50, event: 'failed', err: { type: 'Error', message: 'no' } })).toEqual([
-    'master[77]: error: failed: err={"type":"Error","message":"no"}',
+    'master[77]: error: failed -- err={"type":"Error","message":"no"}',
   ])
 })
 
 test('a mail event without what its line is made of is not lost', () => {
-  expect(lines({ event: 'accepted', size: 7 })).toEqual(['master[77]: accepted: size=7'])
-  expect(lines({ event: 'rejected', reply: 'no code' })).toEqual(['master[77]: rejected: reply=no code'])
-  expect(lines({ event: 'delivered', queueId: QUEUE_ID })).toEqual([`master[77]: delivered: queueId=${QUEUE_ID}`])
+  expect(lines({ event: 'accepted', size: 7 })).toEqual(['master[77]: accepted -- size=7'])
+  expect(lines({ event: 'rejected', reply: 'no code' })).toEqual(['master[77]: rejected -- reply=no code'])
+  expect(lines({ event: 'delivered', queueId: QUEUE_ID })).toEqual([`master[77]: delivered -- queueId=${QUEUE_ID}`])
 })
 
 const EVENTS = ['accepted', 'rejected', 'deferred', 'delivered', 'failed', 'scanned', 'auth-failed', 'child-died']
