@@ -1,6 +1,7 @@
 // The cases of the benchmark: what each needs and how it is measured.
 import { type Contender, compareAccept, FAST_DISK, type Plan, SLOW_DISK } from './accept.ts'
 import { startElemta } from './elemta.ts'
+import { measureGreylist } from './greylist.ts'
 import { installHaraka, startHaraka } from './haraka.ts'
 import { measureMemory } from './memory.ts'
 import { startPostfix } from './postfix.ts'
@@ -56,6 +57,10 @@ export const CASES = {
   memory: {
     requires: [...LOAD, ...SCANNERS],
     measure: measureMemory,
+  },
+  greylist: {
+    requires: [],
+    measure: measureGreylist,
   },
 } satisfies Record<string, Case>
 

@@ -97,15 +97,18 @@ describe('allow', () => {
     expect(await say({ from: '198.51.100.200' })).toBe(DEFERRED)
   })
 
-  it.each([
-    [['10.0.0.0/8'], 'elemta: greylisting knows 10.0.0.0 as 10.0.0.0/24'],
-    [['not an address'], 'elemta: expected an IP address, a network or a domain, not "not an address"'],
-    [['192.0.2.7', 'a@example.org'], 'elemta: the recipient is missing'],
-    [['192.0.2.7', 'a@@example.org', 'b@example.com'], 'elemta: expected an address, not "a@@example.org"'],
-    [['192.0.2.7', '--for', '30'], 'elemta: a duration needs its unit'],
-  ])('says what makes no sense: %j', async (args, message) => {
-    const { code, stdout, stderr } = await greylist('allow', ...args)
-    expect([code, stdout, stderr.slice(0, message.length)]).toEqual([64, '', message])
+  it('says what makes no sense', async () => {
+    const runs = await Promise.all([
+      greylist('allow', '10.0.0.0/8'),
+      greylist('allow', '192.0.2.7', 'a@example.org'),
+      greylist('allow', '192.0.2.7', '--for', '30'),
+    ])
+    expect(runs.map(({ code }) => code)).toEqual([64, 64, 64])
+    expect(runs.map(({ stderr }) => stderr)).toEqual([
+      expect.stringMatching(/^elemta: greylisting knows 10\.0\.0\.0 as 10\.0\.0\.0\/24 /),
+      'elemta: the recipient is missing\n',
+      expect.stringMatching(/^elemta: a duration needs its unit/),
+    ])
   })
 })
 
