@@ -112,11 +112,14 @@ async function mayBind(client: Client, dn: string, password: string): Promise<bo
   }
 }
 
-/** RFC 4515 §3: everything but letters and digits as the hexadecimal of its UTF-8 octets. */
-export function escapeFilter(value: string): string {
-  return value.replaceAll(/[^A-Za-z0-9]/gu, character =>
-    [...Buffer.from(character, 'utf8')].map(octet => `\\${octet.toString(16).padStart(2, '0')}`).join(''),
-  )
+/**
+ * RFC 4515 §3: ASCII other than letters and digits as two hexadecimal digits. The rest stands as it is, which the RFC
+ * allows too: ldapts would take its octets, so written, for characters.
+ */
+function escapeFilter(value: string): string {
+  return value.replaceAll(/[^A-Za-z0-9\u0080-\u{10ffff}]/gu, character => {
+    return `\\${character.charCodeAt(0).toString(16).padStart(2, '0')}`
+  })
 }
 
 function unavailable(why: string): AuthAnswer {
