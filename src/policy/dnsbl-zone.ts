@@ -1,5 +1,6 @@
 // One DNSBL zone: the name to ask for a client, and what its answer means (RFC 5782). Never rejects: a zone that cannot
 // be asked, or that answers what no denylist answers, is an error and lists nobody.
+import { setTimeout as after } from 'node:timers/promises'
 import ipaddr from 'ipaddr.js'
 import { createNetworks } from '../mail/networks.ts'
 import type { Dns } from '../platform/dns.ts'
@@ -12,6 +13,8 @@ export type ZoneAnswer =
   | Readonly<{ kind: 'error'; zone: string; why: string }>
 
 export type Zone = Readonly<{ name: string; ask(address: string): Promise<ZoneAnswer> }>
+
+const REASON_WAIT = 1000
 
 /** Throws Error on an entry of `answers` that is no network. */
 export function createZone({ zone, weight, answers }: ZoneSettings, dns: Dns): Zone {
@@ -28,7 +31,8 @@ export function createZone({ zone, weight, answers }: ZoneSettings, dns: Dns): Z
       if (odd !== undefined) return { kind: 'error', zone: name, why: `${odd}: ${problemOf(odd)}` }
       const listed = found.records.filter(listing)
       if (listed.length === 0) return { kind: 'not-listed', zone: name }
-      const text = await dns.txt(query)
+      // Only for the log: it must not cost the decision its deadline.
+      const text = await Promise.race([dns.txt(query), after(REASON_WAIT, { kind: 'none' } as const, { ref: false })])
       const said = text.kind === 'found' ? ` (${printable(text.records[0]!)})` : ''
       return { kind: 'listed', zone: name, weight, reason: `${name} ${listed.join(',')}${said}` }
     },

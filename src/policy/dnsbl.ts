@@ -1,6 +1,6 @@
 // DNSBLs: is the client on denylists? Every zone is asked when it connects, in the background, and decided on at RCPT:
 // by then the answers are there, who has logged in is not concerned, and the log can name sender and recipient.
-// A zone that fails lists nobody: mail is never stopped by a DNS that is down.
+// A zone that fails lists nobody: a DNS that is down stops no mail.
 import { createNetworks } from '../mail/networks.ts'
 import type { PluginConfig } from '../platform/config.ts'
 import type { Log } from '../platform/log.ts'
