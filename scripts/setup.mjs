@@ -16,10 +16,21 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 
 /** Program to Debian package. */
 const DAEMONS = { clamd: 'clamav-daemon', rspamd: 'rspamd', 'redis-server': 'redis-server', unbound: 'unbound' }
-const PROGRAMS = { start: DAEMONS, send: {}, test: { ...DAEMONS, strace: 'strace' } }
+const TEST_PROGRAMS = {
+  ...DAEMONS,
+  strace: 'strace',
+  openssl: 'openssl',
+  swaks: 'swaks',
+  postfix: 'postfix', // a sending MTA, and smtp-sink
+  slapd: 'slapd',
+  pflogsumm: 'pflogsumm',
+  'fail2ban-regex': 'fail2ban',
+}
+const PROGRAMS = { start: DAEMONS, send: {}, test: TEST_PROGRAMS }
 
 // As root, arguments: packages. Debian starts a daemon that it installs unless policy-rc.d says no; ours are started
-// by the gateway, with their own configuration. A policy that is there already stays as it is.
+// by the gateway, with their own configuration. A policy that is there already stays as it is. Postfix and slapd are
+// told beforehand to configure nothing: so they have nothing to run with at the next boot either.
 const INSTALL = `
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
 policy=/usr/sbin/policy-rc.d
@@ -28,6 +39,12 @@ if [ ! -e $policy ] && { printf '#!/bin/sh\\nexit 101\\n' > $policy; } 2>/dev/nu
   trap 'exit 130' INT TERM HUP
   chmod 755 $policy
 fi
+case " $* " in *' postfix '* | *' slapd '*)
+  ! command -v debconf-set-selections >/dev/null || debconf-set-selections <<'END'
+postfix postfix/main_mailer_type select No configuration
+slapd slapd/no_configuration boolean true
+END
+esac
 apt() { apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=2 -o Acquire::http::Timeout=30 "$@"; }
 install() { apt install -y --no-install-recommends -o Dpkg::Options::=--force-confold "$@"; }
 if ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1; then

@@ -20,6 +20,8 @@ import { findProgram } from '../../local/embedded/program.ts'
 
 const LOCK = { packages: { '': {}, 'node_modules/a': { version: '1.0.0' }, 'node_modules/mac': { optional: true } } }
 const DAEMONS = ['clamd', 'rspamd', 'redis-server', 'unbound']
+const TEST_TOOLS = ['strace', 'openssl', 'swaks', 'postfix', 'slapd', 'pflogsumm', 'fail2ban-regex']
+const TEST_PACKAGES = 'strace openssl swaks postfix slapd pflogsumm fail2ban'
 const TOOLS = ['sh', 'true', 'ls', 'rm', 'cp', 'chmod', 'touch']
 const POLICY = '/usr/sbin/policy-rc.d'
 
@@ -106,9 +108,9 @@ test('renews the package lists when an installation fails, and tries again', asy
 
 test('tests need more packages than a start, sending needs none', async () => {
   have(...DAEMONS)
-  standIn('apt-get', `echo "$@" >> ${at('calls')}; ${install(['strace'])}`)
+  standIn('apt-get', `echo "$@" >> ${at('calls')}; ${install(TEST_TOOLS)}`)
   expect(await setup('--for', 'test', '--required')).toMatchObject({ code: 0 })
-  expect(calls().at(-1)).toMatch(/ strace$/)
+  expect(calls().at(-1)).toMatch(new RegExp(` ${TEST_PACKAGES}$`))
   rmSync(at('programs'), { recursive: true })
   expect(await setup('--for', 'send', '--quiet')).toEqual({ code: 0, said: '' })
 })
@@ -119,6 +121,19 @@ test('starts no service: a policy forbids it while apt-get runs, and is as befor
   await setup()
   expect(existsSync(POLICY) ? readFileSync(POLICY, 'utf8') : undefined).toBe(before)
   if (process.getuid?.() === 0) expect(readFileSync(at('policy'), 'utf8')).toMatch(before ?? /exit 101/)
+})
+
+test('a mail or LDAP server that only tests use is installed without a configuration to run with', async () => {
+  standIn('apt-get', install([...DAEMONS, ...TEST_TOOLS]))
+  standIn('debconf-set-selections', `while read -r line; do echo "$line" >> ${at('calls')}; done`)
+  await setup()
+  expect(calls()).toEqual([])
+  rmSync(at('programs/postfix'))
+  await setup('--for', 'test', '--required')
+  expect(calls()).toEqual([
+    'postfix postfix/main_mailer_type select No configuration',
+    'slapd slapd/no_configuration boolean true',
+  ])
 })
 
 test('without rights: names the packages and the command; a start goes on, tests do not', async () => {
