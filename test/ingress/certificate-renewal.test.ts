@@ -92,6 +92,27 @@ describe('new files', () => {
     expect(logged('certificate-loaded')).toHaveLength(1)
   })
 
+  test('are taken when another directory takes the place of theirs, each time', async () => {
+    const directory = await emptyDirectory()
+    const tls = join(directory, 'tls')
+    const prepare = async (version: number) => {
+      const next = join(directory, `next-${version}`)
+      await mkdir(next)
+      await writePems(next, certificateFor([`v${version}.test`]))
+      return next
+    }
+    await rename(await prepare(1), tls)
+    const files = { cert: join(tls, 'cert.pem'), key: join(tls, 'key.pem') }
+    const { namesFor, untilLogged } = await serveCertificates({ files: [files] })
+    for (const version of [2, 3]) {
+      const next = await prepare(version)
+      await rename(tls, join(directory, `old-${version}`))
+      await rename(next, tls)
+      await untilLogged('certificate-loaded', version - 1)
+      expect(await namesFor()).toBe(`v${version}.test`)
+    }
+  })
+
   test('that are no use leave the old certificate on, with an error that names them', async () => {
     const [files, other] = await Promise.all([filesFor(['a.test']), filesFor(['b.test'])])
     const { certificates, namesFor, untilLogged, logged } = await serveCertificates({ files: [files] })
