@@ -1,7 +1,7 @@
 // Lines of Postfix's smtpd: connections, sessions, TLS, logins. Pure: a log object becomes lines, undefined when it
 // lacks what such a line is made of.
 // The number in brackets is the client's port where it is known: like the pid of an smtpd it holds one session together.
-import { field, type LogEntry, numberField, type ProgramLine, peer, plain } from './log-postfix-text.ts'
+import { field, inAngles, type LogEntry, numberField, type ProgramLine, peer, plain } from './log-postfix-text.ts'
 
 /** Postfix's order in a disconnect line; what is not named there counts as `unknown`. */
 const COMMANDS = ['helo', 'ehlo', 'starttls', 'auth', 'mail', 'bdat', 'rcpt', 'data', 'rset', 'noop', 'vrfy', 'quit']
@@ -59,6 +59,12 @@ export function sessionEndedLines(entry: LogEntry): readonly ProgramLine[] {
   const all = counts.reduce((sum, count) => sum + count.all, 0)
   written.push(`commands=${good === all ? all : `${good}/${all}`}`)
   const ended = field(entry, 'ended')
+  const helo = field(entry, 'helo')
+  if (helo !== '') written.push(`helo=${inAngles(helo)}`)
+  for (const name of ['user', 'tls', 'seconds']) {
+    const value = plain(field(entry, name)).replaceAll(' ', '/')
+    if (value !== '') written.push(`${name}=${value}`)
+  }
   if (!WITH_OWN_WORDS.has(ended)) written.push(`ended=${plain(ended)}`)
   return [...endLine(), smtpdLine(entry, `disconnect ${from} ${written.join(' ')}`)]
 

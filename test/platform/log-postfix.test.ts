@@ -1,4 +1,5 @@
 // The lines that follow from each event, and that nothing a client says can forge one.
+import { globSync, readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { postfixLines } from '../../src/platform/log-postfix.ts'
@@ -162,6 +163,10 @@ test('a session has its own number in all of its lines that know it, and counts 
     'smtpd[4711]: lost connection after UNKNOWN from unknown[192.0.2.9]',
     'smtpd[4711]: disconnect from unknown[192.0.2.9] ehlo=2 auth=0/1 mail=1 rcpt=1/2 unknown=0/3 commands=4/9',
   ])
+  const facts = { helo: 'mail.example.org', user: 'alice', tls: 'TLSv1.3 TLS_AES_256_GCM_SHA384', seconds: 0.5 }
+  expect(lines({ ...session, ...facts, event: 'session-ended', commands: { quit: 1 }, ended: 'drained' })).toEqual([
+    'smtpd[4711]: disconnect from unknown[192.0.2.9] quit=1 commands=1 helo=<mail.example.org> user=alice tls=TLSv1.3/TLS_AES_256_GCM_SHA384 seconds=0.5 ended=drained',
+  ])
   expect(lines({ ...session, event: 'session-ended', commands: {}, ended: 'timeout' })[0]).toBe(
     'smtpd[4711]: timeout after CONNECT from unknown[192.0.2.9]',
   )
@@ -226,4 +231,13 @@ test('whatever a client or a next hop says, the lines are those of the event and
       }
     }),
   )
+})
+
+test('every event that the sources log has its row in docs/logs.md', () => {
+  const sources = globSync('{bin,local,src}/**/*.ts').map(file => readFileSync(file, 'utf8'))
+  const calls = /\blog(?:\.(?:debug|info|warn|error)|\[[^\]]*\])\(\s*(?:\{[\s\S]*?\}|\w+),\s*'([a-z-]+)'/g
+  const events = new Set(sources.flatMap(text => [...text.matchAll(calls)].map(([, event]) => event)))
+  expect(events.size).toBeGreaterThan(40)
+  const documented = readFileSync('docs/logs.md', 'utf8')
+  expect([...events].filter(event => !documented.includes(`\`${event}\``))).toEqual([])
 })
