@@ -18,6 +18,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
+import { EXIT, ExitError } from '../platform/exit.ts'
 import { parseUsers } from './users-lines.ts'
 
 /** `change` gets the text ('' for a new file) and returns the new one; the result is checked before it counts. */
@@ -54,7 +55,8 @@ function openNew(next: string): number {
     return openSync(next, 'wx', 0o600)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    throw new Error(
+    throw new ExitError(
+      EXIT.unavailable,
       `${next} is there: somebody else is changing the users, or was stopped in the middle; then remove it`,
     )
   }

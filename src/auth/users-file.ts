@@ -1,8 +1,9 @@
 // Adapter of the authenticator port: users in a file (its format: users-lines.ts). Read at the start, where a mistake
-// throws an Error with file and line, and again when it changes: a mistake then is logged and the old users stay.
+// throws ConfigError with file and line, and again when it changes: a mistake then is logged and the old users stay.
 // A name that is not there costs the time of a hash too, so that the clock does not tell who exists.
 import { readFileSync, statSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
+import { ConfigError } from '../platform/config-errors.ts'
 import type { Log } from '../platform/log.ts'
 import type { AuthAnswer, Authenticator } from './authenticator.ts'
 import { DEFAULT_COST, decoyHash, type ScryptCost, verifyPassword } from './password-hash.ts'
@@ -59,7 +60,9 @@ function readAtStart(path: string, log: Log): { users: FileUsers; stamp: string 
     return { users: parseUsers(readFileSync(path, 'utf8'), path), stamp: stampOf(stats) }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    throw new Error(`${path}: there is no such users file; make it by: elemta user add NAME`, { cause: error })
+    throw new ConfigError([
+      { file: path, key: '', message: 'there is no such users file; make it by: elemta user add NAME' },
+    ])
   }
 }
 

@@ -1,5 +1,6 @@
 // The format of the users file: one user a line, `name:HASH` or `name:HASH:address,address`; empty lines and those that
 // begin with # are left alone. Names are compared without case. Pure: text in, users or the first mistake out.
+import { ConfigError } from '../platform/config-errors.ts'
 import { type PasswordHash, parsePasswordHash } from './password-hash.ts'
 
 export type FileUser = Readonly<{ name: string; hash: PasswordHash; addresses: readonly string[] | undefined }>
@@ -26,7 +27,7 @@ export function nameKey(name: string): string {
   return name.normalize('NFC').toLowerCase()
 }
 
-/** Throws an Error that begins with `file:line:`. */
+/** Throws ConfigError, whose message begins with `file:line:`. */
 export function parseUsers(text: string, file: string): FileUsers {
   const users = new Map<string, FileUser>()
   for (const [index, line] of text.split(/\r?\n/).entries()) {
@@ -34,7 +35,9 @@ export function parseUsers(text: string, file: string): FileUsers {
     const user = parseLine(line)
     const problem =
       typeof user === 'string' ? user : users.has(nameKey(user.name)) ? `${user.name} is there twice` : undefined
-    if (problem !== undefined || typeof user === 'string') throw new Error(`${file}:${index + 1}: ${problem}`)
+    if (problem !== undefined || typeof user === 'string') {
+      throw new ConfigError([{ file, line: index + 1, key: '', message: String(problem) }])
+    }
     users.set(nameKey(user.name), user)
   }
   return users

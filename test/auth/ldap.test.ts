@@ -20,7 +20,8 @@ const USERS = [
 let open: Slapd
 let strict: Slapd
 beforeAll(async () => {
-  open = await startSlapd({ users: USERS })
+  // What a careless directory does: it takes a DN without a password for nobody, and says that this is fine.
+  open = await startSlapd({ users: USERS, directives: ['allow bind_anon_dn'] })
   strict = await startSlapd({
     users: USERS,
     directives: ['security simple_bind=128', 'disallow bind_anon', 'require authc'],
@@ -161,25 +162,6 @@ describe('a directory that is away', () => {
     socket.destroy()
     server.close()
   })
-})
-
-test('somebody in between who answers in clear, behind the STARTTLS answer, is not listened to', async () => {
-  // Message 2 is the STARTTLS request; 0x78: ExtendedResponse. Then, early, a BindResponse "success" for many messages.
-  const sockets: Socket[] = []
-  const server = await listen('127.0.0.1', socket => {
-    sockets.push(socket)
-    socket.once('data', () => {
-      const answers = [2, 3, 4, 5].map(id =>
-        Buffer.from(`300c02010${id}${id === 2 ? '78' : '61'}070a010004000400`, 'hex'),
-      )
-      socket.write(Buffer.concat(answers))
-    })
-  })
-  const { port } = server.address() as AddressInfo
-  const { outcome } = await ldap({ url: `ldap://127.0.0.1:${port}`, timeout: 300 }).verify('alice', 'x')
-  expect(outcome).toBe('unavailable')
-  for (const socket of sockets) socket.destroy()
-  server.close()
 })
 
 test('an authority file that is not there is an error at the start', () => {

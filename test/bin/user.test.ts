@@ -1,0 +1,149 @@
+// elemta user as an operator and a script meet it, and that the gateway's side reads what it wrote.
+import { execFile } from 'node:child_process'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createUsersFile } from '../../src/auth/users-file.ts'
+import { silentLog } from '../../src/platform/log.ts'
+
+let folder: string
+let users: string
+let config: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'elemta-user-'))
+  users = join(folder, 'data', 'users')
+  config = join(folder, 'elemta.yaml')
+  writeFileSync(config, `auth: { users_file: ${users} }\n`)
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+type Run = Readonly<{ code: number; stdout: string; stderr: string }>
+
+function run(program: string, args: readonly string[], input: string): Promise<Run> {
+  return new Promise(done => {
+    const child = execFile(program, args, (error, stdout, stderr) => {
+      done({ code: typeof error?.code === 'number' ? error.code : error === null ? 0 : -1, stdout, stderr })
+    })
+    child.stdin!.on('error', () => {}) // It may be gone before it has read.
+    child.stdin!.end(input)
+  })
+}
+
+const elemta = (args: readonly string[], input = '') =>
+  run(process.execPath, ['bin/elemta.ts', 'user', ...args, '--config', config], input)
+
+const login = (name: string, password: string) =>
+  createUsersFile({ path: users, log: silentLog }).verify(name, password)
+
+const done = { code: 0, stdout: '', stderr: '' }
+const failure = { outcome: 'failure' }
+
+test('a user comes, changes the password and goes', async () => {
+  const add = ['add', 'Alice', '--address', 'alice@example.com', '-a', 'sales@example.com']
+  expect(await elemta(add, 's3cret\n')).toEqual(done)
+  expect(statSync(users).mode & 0o777).toBe(0o600)
+  expect(readFileSync(users, 'utf8')).not.toContain('s3cret')
+  const alice = { outcome: 'success', user: 'Alice', addresses: ['alice@example.com', 'sales@example.com'] }
+  expect(await login('alice', 's3cret')).toEqual(alice)
+
+  expect(await elemta(['add', 'bob'], 'b0b')).toEqual(done)
+  expect(await elemta(['list'])).toEqual({ ...done, stdout: 'Alice alice@example.com sales@example.com\nbob\n' })
+
+  expect(await elemta(['passwd', 'ALICE'], 'an0ther\r\nand more')).toEqual(done)
+  expect(await login('alice', 's3cret')).toEqual(failure)
+  expect(await login('alice', 'an0ther')).toEqual(alice)
+
+  expect(await elemta(['remove', 'alice'])).toEqual(done)
+  expect(await login('alice', 'an0ther')).toEqual(failure)
+  expect(await elemta(['list'])).toEqual({ ...done, stdout: 'bob\n' })
+})
+
+test('comments stay, and so does the mode, but others may not read', async () => {
+  await elemta(['add', 'bob'], 'b0b')
+  writeFileSync(users, `# our users\n${readFileSync(users, 'utf8')}# the end\n`)
+  chmodSync(users, 0o644)
+  expect(await elemta(['add', 'alice'], 's3cret')).toEqual(done)
+  expect(readFileSync(users, 'utf8')).toMatch(/^# our users\nbob:.*\n# the end\nalice:.*\n$/)
+  expect(statSync(users).mode & 0o777).toBe(0o640)
+})
+
+test('two at once: both are there afterwards, or one was told to try again', async () => {
+  await elemta(['add', 'zoe'], 'z0e')
+  const names = ['alice', 'bob', 'carol']
+  const runs = await Promise.all(names.map(name => elemta(['add', name], 's3cret')))
+  const { stdout } = await elemta(['list'])
+  for (const [n, { code, stderr }] of runs.entries()) {
+    if (code === 0) expect(stdout).toContain(names[n])
+    else expect(stderr).toContain('somebody else is changing the users')
+  }
+  expect(runs.some(({ code }) => code === 0)).toBe(true)
+  expect(existsSync(`${users}.new`)).toBe(false)
+})
+
+test('what somebody left half done is not thrown away unasked', async () => {
+  await elemta(['add', 'bob'], 'b0b')
+  writeFileSync(`${users}.new`, '')
+  const { code, stderr } = await elemta(['remove', 'bob'])
+  expect([code, stderr]).toEqual([69, expect.stringContaining(`elemta: ${users}.new is there: somebody else`)])
+  expect(await login('bob', 'b0b')).toMatchObject({ outcome: 'success' })
+})
+
+describe('refused, and nothing is changed', () => {
+  test.each([
+    ['a user who is there', ['add', 'BOB'], 'x', 'BOB is there already; new password: elemta user passwd BOB'],
+    ['no such user', ['passwd', 'carol'], 'x', 'no user carol'],
+    ['no such user to remove', ['remove', 'carol'], '', 'no user carol'],
+    ['no password', ['add', 'carol'], '\n', 'the password is empty'],
+    ['a name with a colon', ['add', 'a:b'], 'x', 'a name holds no blanks, colons, commas or control characters'],
+    ['no address', ['add', 'carol', '-a', 'carol'], 'x', '"carol" is not an address: user@example.com'],
+  ])('%s: exit 64', async (_, args, input, message) => {
+    await elemta(['add', 'bob'], 'b0b')
+    const before = readFileSync(users, 'utf8')
+    const { code, stdout, stderr } = await elemta(args, input)
+    expect([code, stdout, stderr]).toEqual([64, '', expect.stringContaining(message)])
+    expect(readFileSync(users, 'utf8')).toBe(before)
+  })
+
+  test('without a users file in the configuration: exit 78', async () => {
+    writeFileSync(config, 'plugins: []\n')
+    const { code, stderr } = await elemta(['list'])
+    const message = 'no users file is configured; set auth.users_file, for example to ./data/users'
+    expect([code, stderr]).toEqual([78, `elemta: ${message}\n`])
+  })
+
+  test('a users file with a mistake: exit 78, and where it is', async () => {
+    await elemta(['add', 'bob'], 'b0b')
+    writeFileSync(users, 'bob:b0b\n')
+    const { code, stderr } = await elemta(['list'])
+    expect([code, stderr]).toEqual([78, expect.stringContaining(`${users}:1: the hash is not one made by`)])
+  })
+})
+
+describe('at a terminal', () => {
+  /** util-linux's script(1) gives the command a terminal of its own, which holds what is typed ahead. */
+  const typed = (input: string) => {
+    const command = `stty -echo; ${process.execPath} bin/elemta.ts user add alice --config ${config}`
+    return run('script', ['-qec', command, '/dev/null'], input)
+  }
+
+  test('the password is typed twice and not shown; backspace corrects', async () => {
+    const { code, stdout } = await typed('s3crex\u007ft\rs3cret\r')
+    expect(stdout.replaceAll('\r', '')).toMatch(/Password for alice: \nOnce more: \n$/)
+    expect(code).toBe(0)
+    expect(await login('alice', 's3cret')).toMatchObject({ outcome: 'success' })
+  })
+
+  test('two that differ are refused', async () => {
+    const { code, stdout } = await typed('s3cret\rs3crit\r')
+    expect([code, stdout]).toEqual([64, expect.stringContaining('the two passwords differ')])
+    expect(existsSync(users)).toBe(false)
+  })
+
+  test('control-C stops', async () => {
+    const { code, stdout } = await typed('s3c\u0003')
+    expect(code).not.toBe(0)
+    expect(stdout).not.toContain('s3c')
+    expect(existsSync(users)).toBe(false)
+  })
+})
