@@ -190,6 +190,7 @@ test('a real gateway writes a log that pflogsumm sums up', async () => {
   expect(count('bounced')).toBe(1)
   expect(count('rejected')).toBe(1)
   expect(report).toMatch(/Relay access denied \(total: 1\)/)
+  expect(await offences(gateway.log(), 'normal')).toEqual([expect.stringContaining("'127.0.0.1'")])
   expect(report).toContain(`127.0.0.1[127.0.0.1]:${nextHop.port} (total: 1)`)
 })
 
