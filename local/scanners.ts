@@ -5,10 +5,12 @@ import { type Config, enabledPlugin } from '../src/platform/config.ts'
 import type { Log } from '../src/platform/log.ts'
 import type { Metrics } from '../src/platform/metrics.ts'
 import { createClamav } from '../src/scan/clamav.ts'
+import type { ClamavVersion } from '../src/scan/clamd-reply.ts'
 import { createRspamd } from '../src/scan/rspamd.ts'
 import type { Scanner, ScannerHealth } from '../src/scan/scanner.ts'
 import type { ScanPolicy } from '../src/scan/verdict.ts'
 import { startDaemons } from './embedded/daemons.ts'
+import { checkDatabase, checkThresholds, checkUpdates } from './scanner-checks.ts'
 
 /** Milliseconds between two looks at the scanners. */
 const WATCH_INTERVAL = 2000
@@ -34,7 +36,7 @@ export type EmbeddedScannersOptions = Readonly<{
 }>
 
 const TEST_SIGNATURES =
-  'ClamAV has no signature database: only the EICAR test file is found. Run freshclam, then start again'
+  'ClamAV has no signature database: only the EICAR test file is found, until freshclam has fetched one'
 
 /** Starts or finds the configured scanners. Never rejects for want of one: mail waits, and the warnings say why. */
 export async function startEmbeddedScanners(options: EmbeddedScannersOptions): Promise<EmbeddedScanners> {
@@ -77,7 +79,23 @@ export async function startEmbeddedScanners(options: EmbeddedScannersOptions): P
       log[now.ok ? 'info' : 'error'](about, now.ok ? 'scanner-up' : 'scanner-down')
     }
   }
-  const scanners = found.map(scanner => noticing(scanner, detail => note(scanner, { ok: false, detail })))
+  let version: ClamavVersion | undefined
+  let requiredScore: number | undefined
+  let toldOfThresholds = false
+  function noteThreshold(required: number): void {
+    requiredScore = required
+    const { detail } = thresholds() ?? {}
+    if (detail === undefined || toldOfThresholds) return
+    toldOfThresholds = true
+    log.warn({ detail }, 'thresholds-differ')
+  }
+  const thresholds = () =>
+    daemons.rspamd?.managed === false ? checkThresholds(rspamdConfig?.reject_score, requiredScore) : undefined
+
+  const scanners = found.map(scanner => {
+    const onGone = (detail: string) => note(scanner, { ok: false, detail })
+    return noticing(scanner, { onGone, onScore: noteThreshold })
+  })
 
   async function look(): Promise<void> {
     await Promise.all(
@@ -91,10 +109,14 @@ export async function startEmbeddedScanners(options: EmbeddedScannersOptions): P
         onBack()
       }),
     )
-    if (clamav !== undefined && health.get('clamav')?.ok) {
-      const builtAt = daemons.clamav?.testSignatures ? undefined : (await clamav.version())?.databaseBuiltAt
-      metrics.clamavDatabaseUpdated.set(builtAt === undefined ? 0 : builtAt / 1000)
-    }
+    if (clamav === undefined || daemons.clamav === undefined) return
+    if (health.get('clamav')?.ok) version = await clamav.version()
+    const { testSignatures, updates } = daemons.clamav
+    const known = testSignatures() ? undefined : version
+    metrics.clamavDatabaseUpdated.set((known?.databaseBuiltAt ?? 0) / 1000)
+    metrics.clamavDatabaseVersion.set(Number(known?.database ?? 0))
+    metrics.clamavUpdateSucceeded.set((updates()?.succeededAt ?? 0) / 1000)
+    metrics.clamavUpdateCooldown.set((updates()?.cooldownUntil ?? 0) / 1000)
   }
   await look()
   const watch = setInterval(
@@ -105,17 +127,20 @@ export async function startEmbeddedScanners(options: EmbeddedScannersOptions): P
   return {
     scanners,
     policy: policyOf(config),
-    warnings: [...daemons.problems, ...(daemons.clamav?.testSignatures ? [TEST_SIGNATURES] : [])],
-    checks: () => [
-      ...scanners.map(({ name }): Check => {
-        const { ok, detail } = health.get(name) ?? { ok: false, detail: 'not asked yet' }
-        return { name, state: ok ? 'ok' : 'failed', detail }
-      }),
-      ...(daemons.clamav?.testSignatures
-        ? [{ name: 'clamav-database', state: 'warning', detail: TEST_SIGNATURES } as const]
-        : []),
-      ...daemons.status().map(({ name, ok, detail }): Check => ({ name, state: ok ? 'ok' : 'failed', detail })),
-    ],
+    warnings: [...daemons.problems, ...(daemons.clamav?.testSignatures() ? [TEST_SIGNATURES] : [])],
+    checks: () =>
+      [
+        ...scanners.map(({ name }): Check => {
+          const { ok, detail } = health.get(name) ?? { ok: false, detail: 'not asked yet' }
+          return { name, state: ok ? 'ok' : 'failed', detail }
+        }),
+        ...(daemons.clamav?.testSignatures()
+          ? [{ name: 'clamav-database', state: 'warning', detail: TEST_SIGNATURES } as const]
+          : [checkDatabase(version, Date.now())]),
+        checkUpdates(daemons.clamav?.updates()),
+        thresholds(),
+        ...daemons.status().map(({ name, ok, detail }): Check => ({ name, state: ok ? 'ok' : 'failed', detail })),
+      ].filter(check => check !== undefined),
     async stop() {
       clearInterval(watch)
       await Promise.all(scanners.map(scanner => scanner.close()))
@@ -124,13 +149,16 @@ export async function startEmbeddedScanners(options: EmbeddedScannersOptions): P
   }
 }
 
+type Notice = Readonly<{ onGone: (detail: string) => void; onScore: (requiredScore: number) => void }>
+
 /** Tells at once when a scan finds nobody there: a scanner may be gone and back between two looks. */
-function noticing(scanner: Scanner, onGone: (detail: string) => void): Scanner {
+function noticing(scanner: Scanner, { onGone, onScore }: Notice): Scanner {
   return {
     ...scanner,
     async scan(...asked) {
       const finding = await scanner.scan(...asked)
       if (finding.kind === 'could-not-scan' && finding.failure === 'unreachable') onGone(finding.detail)
+      if (finding.kind === 'scored') onScore(finding.requiredScore)
       return finding
     },
   }

@@ -1,11 +1,13 @@
 // clamd as a child, with a private configuration: everything that it cannot look into (encrypted, macros, too deep,
-// too big) is reported instead of passed over in silence. Signatures are freshclam's where this machine has some,
-// else a built-in set that knows EICAR alone: good for a first run and for tests, no protection.
-import { existsSync, lstatSync, mkdirSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+// too big) is reported instead of passed over in silence. Its signatures: clamav-signatures.ts; with `updates`,
+// freshclam keeps them up to date beside it. Without freshclam it starts all the same and `without` says why.
+import { existsSync, lstatSync, mkdirSync, readdirSync, rmSync, statfsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import type { Log } from '../../src/platform/log.ts'
 import { type ChildStatus, startChild } from './child.ts'
+import { findSignatures, hasSignatures } from './clamav-signatures.ts'
+import { type Freshclam, startFreshclam, type UpdateSettings, type UpdateStatus } from './freshclam.ts'
 import { makeHome, makeOwnDirectory, pathHash, writeConfiguration } from './home.ts'
 import { freePort } from './port.ts'
 import { clamdAnswers } from './probe.ts'
@@ -14,7 +16,9 @@ import { type Account, accountFor, findProgram } from './program.ts'
 export type Clamd = {
   host: string
   port: number
-  testSignatures: boolean // the built-in set: only EICAR is found
+  testSignatures(): boolean // the built-in set: only EICAR is found
+  updates(): UpdateStatus | undefined // undefined: not ours to do
+  without: Error[] // why freshclam is not there
   status(): ChildStatus[]
   stop(): Promise<void>
 }
@@ -23,36 +27,39 @@ export type ClamdOptions = {
   dir: string // clamd's files go to `<dir>/clamd`
   streamMaxBytes: number // the longest stream it takes; a longer one is an error, never clean
   port?: number
+  updates?: UpdateSettings | undefined
   log: Log
   signal?: AbortSignal | undefined // gives the start up
   searchPath?: string | undefined
 }
 
-const OFFICIAL = '/var/lib/clamav'
 const MEMORY = '/dev/shm' // unpacking there is half as fast again as on a disk
 const IN_MEMORY = 'elemta-clamd' // then -<our process id>-<hash>
 const MEBIBYTE = 1024 * 1024
+/** Octets that have to be free for two sets of the official signatures at once. */
+const ROOM_FOR_TWO = 3 * 1024 * MEBIBYTE
 
 /** Starts clamd; resolves once it answers. Throws `MissingProgram` or `ChildFailed`. */
 export async function startClamd(options: ClamdOptions): Promise<Clamd> {
-  const { dir, streamMaxBytes, port, log, signal, searchPath } = options
+  const { dir, streamMaxBytes, port, updates, log, signal, searchPath } = options
   const program = findProgram('clamd', 'clamav-daemon', searchPath)
   const account = accountFor('clamav')
   const home = makeHome(dir, 'clamd', account)
-  const official = hasOfficialSignatures()
+  const signatures = findSignatures(home, account)
   const listen = port ?? (await freePort())
   const unpacking = makeUnpackingDirectory(home, streamMaxBytes, account)
-  const configuration = clamdConfiguration({
+  const settings = clamdConfiguration({
     port: listen,
     streamMaxBytes,
-    databaseDirectory: official ? OFFICIAL : writeTestSignatures(home),
+    databaseDirectory: signatures.directory,
     temporaryDirectory: unpacking,
   })
+  const configuration = writeConfiguration(join(home, 'clamd.conf'), settings, account)
   const removeUnpacking = () => rmSync(unpacking, { recursive: true, force: true })
   const child = await startChild({
     name: 'clamd',
     program,
-    args: ['--config-file', writeConfiguration(join(home, 'clamd.conf'), configuration, account)],
+    args: ['--config-file', configuration],
     home,
     account,
     probe: () => clamdAnswers('127.0.0.1', listen),
@@ -63,24 +70,36 @@ export async function startClamd(options: ClamdOptions): Promise<Clamd> {
     removeUnpacking()
     throw error
   })
+  let freshclam: Freshclam | undefined
+  const without: Error[] = []
+  if (updates !== undefined && signatures.writable) {
+    try {
+      const clamdConfiguration = configuration
+      freshclam = startFreshclam({ home, signatures, clamdConfiguration, account, updates, log, searchPath })
+    } catch (error) {
+      without.push(error as Error)
+    }
+  }
   return {
     host: '127.0.0.1',
     port: listen,
-    testSignatures: !official,
+    testSignatures: () => !hasSignatures(signatures.directory),
+    updates: () => freshclam?.status(),
+    without,
     status: () => [child.status()],
-    stop: () => child.stop().then(removeUnpacking),
+    async stop() {
+      await Promise.all([freshclam?.stop(), child.stop()])
+      removeUnpacking()
+    },
   }
-}
-
-/** Whether freshclam has been here. bytecode alone finds nothing. */
-export function hasOfficialSignatures(): boolean {
-  return ['main', 'daily'].some(name => ['cvd', 'cld'].some(kind => existsSync(join(OFFICIAL, `${name}.${kind}`))))
 }
 
 type Settings = { port: number; streamMaxBytes: number; databaseDirectory: string; temporaryDirectory: string }
 
 function clamdConfiguration({ port, streamMaxBytes, databaseDirectory, temporaryDirectory }: Settings): string {
   // One part unpacked may be bigger than the message, all of them together more so; beyond that: a finding.
+  // Newer signatures are loaded beside the old ones, without a pause, where there is room for both; else scans wait for
+  // half a minute, and those that cannot are deferred.
   const maxFileSize = Math.max(100 * MEBIBYTE, streamMaxBytes)
   return `Foreground yes
 LogTime yes
@@ -92,21 +111,11 @@ StreamMaxLength ${streamMaxBytes}
 MaxFileSize ${maxFileSize}
 MaxScanSize ${4 * maxFileSize}
 MaxThreads ${Math.max(4, 2 * availableParallelism())}
-ConcurrentDatabaseReload no
+ConcurrentDatabaseReload ${process.availableMemory() >= ROOM_FOR_TWO ? 'yes' : 'no'}
 AlertEncrypted yes
 AlertOLE2Macros yes
 AlertExceedsMax yes
 `
-}
-
-/** The built-in signatures. Put together here, so that no file of ours sets off a virus scanner. */
-function writeTestSignatures(home: string): string {
-  const directory = join(home, 'test-signatures')
-  mkdirSync(directory, { recursive: true })
-  const eicar = ['X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR', 'STANDARD', 'ANTIVIRUS', 'TEST', 'FILE!$H+H*'].join('-')
-  const signature = `Eicar-Test-Signature:0:*:${Buffer.from(eicar, 'latin1').toString('hex')}\n`
-  writeFileSync(join(directory, 'eicar.ndb'), signature)
-  return directory
 }
 
 /** Where clamd unpacks: in memory when there is ample room, else beside its other files. Empty. */

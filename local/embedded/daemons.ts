@@ -6,7 +6,9 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../../src/platform/log.ts'
 import { type ChildStatus, nextRestartDelay } from './child.ts'
-import { hasOfficialSignatures, startClamd } from './clamd.ts'
+import { type Clamd, startClamd } from './clamd.ts'
+import { removeController, writeController } from './controller-file.ts'
+import type { UpdateStatus } from './freshclam.ts'
 import { freePort } from './port.ts'
 import { clamdAnswers, rspamdAnswers } from './probe.ts'
 import { MissingProgram } from './program.ts'
@@ -15,11 +17,21 @@ import { type RspamdOptions, startRspamd } from './rspamd.ts'
 /** `managed`: false never starts a child; true always does; without it a child is started where nobody answers. */
 export type ScannerSettings = { host: string; port: number; managed?: boolean | undefined }
 
+/** In the words of config/elemta.yaml. */
+export type ClamavSettings = ScannerSettings & {
+  updates?: { enabled: boolean; interval: number; mirror?: string | undefined; databases?: string[] } | undefined
+}
+export type RspamdSettings = ScannerSettings & {
+  reject_score?: number
+  controller_port?: number
+  dqs_key?: string | undefined
+}
+
 export type ScannerAddress = { host: string; port: number; managed: boolean }
 
 export type DaemonsOptions = {
   dataDir: string
-  scanners: { clamav?: ScannerSettings | undefined; rspamd?: ScannerSettings | undefined }
+  scanners: { clamav?: ClamavSettings | undefined; rspamd?: RspamdSettings | undefined }
   messageSize: number // octets of the longest message that is accepted
   log: Log
   /** For tests: ready-made DNS, test patterns, shared compiled patterns, nothing kept. */
@@ -29,7 +41,8 @@ export type DaemonsOptions = {
 }
 
 export type Daemons = {
-  clamav?: ScannerAddress & { testSignatures: boolean }
+  /** `updates`: undefined where keeping the signatures up to date is not ours to do. */
+  clamav?: ScannerAddress & { testSignatures(): boolean; updates(): UpdateStatus | undefined }
   rspamd?: ScannerAddress
   /** For the operator: what is not as it should be, and the command that helps. Empty when all is well. */
   problems: string[]
@@ -46,13 +59,19 @@ export async function startDaemons(options: DaemonsOptions): Promise<Daemons> {
   options.signal?.addEventListener('abort', () => stopped.abort(), { once: true })
   const common = { dir: join(dataDir, 'daemons'), log, searchPath, signal: stopped.signal }
   const most = messageSize + HEADROOM
+  let clamd: Clamd | undefined
 
   const [clamav, rspamd] = await Promise.all([
     scanners.clamav &&
       findOrStart(scanners.clamav, {
         name: 'clamd',
         answers: clamdAnswers,
-        start: port => startClamd({ ...common, port, streamMaxBytes: most }),
+        start: async port => {
+          const { updates } = scanners.clamav ?? {}
+          const wanted = updates?.enabled ? updates : undefined
+          clamd = await startClamd({ ...common, port, streamMaxBytes: most, updates: wanted })
+          return clamd
+        },
         stopped: stopped.signal,
         log,
       }),
@@ -60,7 +79,13 @@ export async function startDaemons(options: DaemonsOptions): Promise<Daemons> {
       findOrStart(scanners.rspamd, {
         name: 'rspamd',
         answers: rspamdAnswers,
-        start: port => startRspamd({ ...common, ...options.rspamd, port, messageBytes: most }),
+        start: async port => {
+          const { reject_score: rejectScore, controller_port: controllerPort, dqs_key: dqsKey } = scanners.rspamd ?? {}
+          const own = { port, controllerPort, rejectScore, dqsKey, messageBytes: most }
+          const running = await startRspamd({ ...common, ...options.rspamd, ...own })
+          writeController(dataDir, { host: running.host, port: running.controllerPort })
+          return { ...running, stop: () => running.stop().finally(() => removeController(dataDir)) }
+        },
         stopped: stopped.signal,
         log,
       }),
@@ -69,7 +94,11 @@ export async function startDaemons(options: DaemonsOptions): Promise<Daemons> {
   for (const { problem } of found) if (problem) log.error({ problem }, 'scanner-problem')
   return {
     ...(clamav && {
-      clamav: { ...clamav.address, testSignatures: clamav.address.managed && !hasOfficialSignatures() },
+      clamav: {
+        ...clamav.address,
+        testSignatures: () => clamd?.testSignatures() ?? false,
+        updates: () => clamd?.updates(),
+      },
     }),
     ...(rspamd && { rspamd: rspamd.address }),
     problems: found.flatMap(({ problem }) => problem ?? []),

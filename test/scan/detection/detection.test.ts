@@ -12,7 +12,7 @@ import { createDkimKey } from './dkim.ts'
 
 const HOSTNAME = 'mx.example.com'
 const LEARNS = 4
-const WORDS = ['apple', 'birch', 'cedar', 'dahlia', 'elder', 'fig']
+const WORDS = ['apple', 'birchwood', 'cedar', 'dahlia and daffodil', 'elderberry', 'fig']
 const key = createDkimKey('good.test', 's1')
 const ZONES = `  local-zone: "good.test." static
   local-data: 'good.test. 60 IN TXT "v=spf1 ip4:203.0.113.10 -all"'
@@ -133,11 +133,13 @@ test('RBL: a listed client is found; a list that refuses to answer lists nobody'
 })
 
 test('Bayes: silent until it knows enough of both kinds, then it tells them apart', async () => {
-  // rspamd takes texts that differ only in numbers for the same.
+  // rspamd takes texts that differ in little for the same.
   const ham = (n: number) =>
-    mail(`Minutes of the ${WORDS[n]} meeting: budget, roadmap, hiring, release of the parser, coffee machine`)
+    mail(
+      `Minutes of the ${WORDS.slice(n).join(' ')} meeting: budget, roadmap, hiring, release of the parser, coffee machine`,
+    )
   const spam = (n: number) =>
-    mail(`Offer ${WORDS[n]}: cheap pills, lottery winner, replica watches, casino bonus, act right now`)
+    mail(`Offer ${WORDS.slice(n).join(' ')}: cheap pills, lottery winner, replica watches, casino bonus, act right now`)
   expect(Object.keys((await scan(spam(0))).symbols).filter(name => name.startsWith('BAYES'))).toEqual([])
   for (let n = 1; n <= LEARNS; n++) {
     expect(await teach('ham', ham(n))).toMatchObject({ bayes: 'learned', detail: '' })
