@@ -5,10 +5,11 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { EXIT, ExitError } from '../platform/exit.ts'
 import { type CertificateFiles, readCertificate } from './certificate-files.ts'
-import { makeCertificate } from './x509.ts'
 
 const DAY = 24 * 60 * 60_000
 const LIFETIME = 3650 * DAY
+/** The longest common name (RFC 5280, ub-common-name); the names that count are the alternative ones. */
+const LONGEST_COMMON_NAME = 64
 
 /**
  * The files of a certificate for `hostname`: one file, so that no crash and no second process can part key and
@@ -18,13 +19,11 @@ export async function selfSigned(dir: string, hostname: string, now: number): Pr
   const path = join(dir, 'self-signed.pem')
   const files = { cert: path, key: path }
   if (await isUsable(files, hostname, now)) return files
-  // A client whose clock is behind must not take it for one of the future.
-  const terms = { names: [hostname.toLowerCase()], notBefore: now - DAY, notAfter: now + LIFETIME }
-  const { cert, key } = makeCertificate(terms)
+  const pem = await make(hostname.toLowerCase(), now)
   const unfinished = `${path}.${randomUUID()}`
   try {
     await mkdir(dir, { recursive: true, mode: 0o700 })
-    await writeFile(unfinished, key + cert, { mode: 0o600 })
+    await writeFile(unfinished, pem, { mode: 0o600 })
     await rename(unfinished, path)
   } catch (error) {
     await rm(unfinished, { force: true }).catch(() => {})
@@ -41,4 +40,25 @@ async function isUsable(files: CertificateFiles, hostname: string, now: number):
   } catch {
     return false
   }
+}
+
+/** Key and certificate in PEM form. */
+async function make(hostname: string, now: number): Promise<string> {
+  // Loaded only when it is needed: it is large, and most gateways have certificates.
+  const { generate } = await import('selfsigned')
+  const commonName = hostname.length > LONGEST_COMMON_NAME ? 'Elemta' : hostname
+  const made = await generate([{ name: 'commonName', value: commonName }], {
+    keySize: 2048,
+    algorithm: 'sha256',
+    // A client whose clock is behind must not take it for one of the future.
+    notBeforeDate: new Date(now - DAY),
+    notAfterDate: new Date(now + LIFETIME),
+    extensions: [
+      { name: 'basicConstraints', cA: false, critical: true },
+      { name: 'keyUsage', digitalSignature: true, keyEncipherment: true, critical: true },
+      { name: 'extKeyUsage', serverAuth: true },
+      { name: 'subjectAltName', altNames: [{ type: 2, value: hostname }] },
+    ],
+  })
+  return `${made.private.trim()}\n${made.cert.trim()}\n`
 }

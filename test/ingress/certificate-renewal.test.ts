@@ -22,7 +22,7 @@ describe('new files', () => {
   test('are taken when they are written in place', async () => {
     const files = await filesFor(['old.test'])
     const { namesFor, untilLogged } = await serveCertificates({ files: [files] })
-    const fresh = certificateFor(['new.test'])
+    const fresh = await certificateFor(['new.test'])
     await overwrite(files, fresh)
     await untilLogged('certificate-loaded')
     expect(await namesFor()).toBe('new.test')
@@ -34,7 +34,7 @@ describe('new files', () => {
     await mkdir(live)
     const turn = async (version: number) => {
       await mkdir(join(archive, `${version}`), { recursive: true })
-      const paths = await writePems(join(archive, `${version}`), certificateFor([`v${version}.test`]))
+      const paths = await writePems(join(archive, `${version}`), await certificateFor([`v${version}.test`]))
       for (const file of ['cert', 'key'] as const) {
         await rm(join(live, `${file}.pem`), { force: true })
         await symlink(paths[file], join(live, `${file}.pem`))
@@ -59,7 +59,7 @@ describe('new files', () => {
     const turn = async (version: number) => {
       const name = `..version-${version}`
       await mkdir(join(directory, name))
-      await writePems(join(directory, name), certificateFor([`v${version}.test`]))
+      await writePems(join(directory, name), await certificateFor([`v${version}.test`]))
       await symlink(name, join(directory, '..data_tmp'))
       await rename(join(directory, '..data_tmp'), join(directory, '..data'))
       await rm(join(directory, `..version-${version - 1}`), { recursive: true, force: true })
@@ -80,13 +80,13 @@ describe('new files', () => {
     const directory = await emptyDirectory()
     const tls = join(directory, 'tls')
     await mkdir(tls)
-    const files = await writePems(tls, certificateFor(['old.test']))
+    const files = await writePems(tls, await certificateFor(['old.test']))
     const { namesFor, untilLogged, logged } = await serveCertificates({ files: [files] })
     await rm(tls, { recursive: true })
     await untilLogged('certificate-failed')
     expect(await namesFor()).toBe('old.test')
     await mkdir(tls)
-    await writePems(tls, certificateFor(['new.test']))
+    await writePems(tls, await certificateFor(['new.test']))
     await untilLogged('certificate-loaded')
     expect(await namesFor()).toBe('new.test')
     expect(logged('certificate-loaded')).toHaveLength(1)
@@ -98,7 +98,7 @@ describe('new files', () => {
     const prepare = async (version: number) => {
       const next = join(directory, `next-${version}`)
       await mkdir(next)
-      await writePems(next, certificateFor([`v${version}.test`]))
+      await writePems(next, await certificateFor([`v${version}.test`]))
       return next
     }
     await rename(await prepare(1), tls)
@@ -133,7 +133,7 @@ describe('new files', () => {
     const [spoilt, files] = await Promise.all([filesFor(['a.test']), filesFor(['b.test'])])
     const { certificates, namesFor } = await serveCertificates({ files: [spoilt, files] })
     await writeFile(spoilt.cert, 'rubbish')
-    const fresh = certificateFor(['b.test', 'c.test'])
+    const fresh = await certificateFor(['b.test', 'c.test'])
     await overwrite(files, fresh)
     await certificates.reload()
     expect(await namesFor('c.test')).toBe('b.test, c.test')
@@ -145,7 +145,7 @@ describe('new files', () => {
     const { certificates, shakeHands } = await serveCertificates({ files: [files] })
     const first = await shakeHands({ servername: 'a.test' })
     const [session] = await once(first, 'session')
-    const fresh = certificateFor(['a.test'])
+    const fresh = await certificateFor(['a.test'])
     await overwrite(files, fresh)
     await certificates.reload()
     const second = await shakeHands({ session, servername: 'a.test' })

@@ -1,4 +1,5 @@
 // Certificates for tests, made on the spot with the names and the end that a test asks for, and a port that shows them.
+import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer, connect as tcpConnect } from 'node:net'
@@ -7,18 +8,37 @@ import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { type ConnectionOptions, connect, TLSSocket } from 'node:tls'
 import { pino } from 'pino'
+import { generate } from 'selfsigned'
 import { onTestFinished } from 'vitest'
 import { type CertificateOptions, createCertificates } from '../../src/ingress/certificates.ts'
-import { makeCertificate } from '../../src/ingress/x509.ts'
 import { createMetrics } from '../../src/platform/metrics.ts'
 
 export const DAY = 24 * 60 * 60_000
 
 export type Pems = Readonly<{ cert: string; key: string }>
 
+/** Making keys is slow: there are two, taken in turn, so that what is made next never has the same one. */
+const keyPairs = [makeKeyPair(), makeKeyPair()] as const
+let made = 0
+
+function makeKeyPair() {
+  const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  return {
+    publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+    privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+  }
+}
+
 /** A certificate of these DNS names, in PEM form; by default good for 90 days. */
-export function certificateFor(names: readonly string[], expires = Date.now() + 90 * DAY): Pems {
-  return makeCertificate({ names, notBefore: Math.min(Date.now(), expires) - DAY, notAfter: expires })
+export async function certificateFor(names: readonly string[], expires = Date.now() + 90 * DAY): Promise<Pems> {
+  const pems = await generate([{ name: 'commonName', value: names[0] ?? 'unnamed' }], {
+    keyPair: keyPairs[made++ % 2 === 0 ? 0 : 1],
+    algorithm: 'sha256',
+    notBeforeDate: new Date(Math.min(Date.now(), expires) - DAY),
+    notAfterDate: new Date(expires),
+    extensions: [{ name: 'subjectAltName', altNames: names.map(value => ({ type: 2, value })) }],
+  })
+  return { cert: `${pems.cert.trim()}\n`, key: `${pems.private.trim()}\n` }
 }
 
 /** Writes them as `cert.pem` and `key.pem`; the paths. */
@@ -36,7 +56,7 @@ export async function overwrite(paths: Pems, { cert, key }: Pems): Promise<void>
 
 /** Files of a certificate of these names, in a directory of their own. */
 export async function filesFor(names: readonly string[], expires?: number): Promise<Pems> {
-  return writePems(await emptyDirectory(), certificateFor(names, expires))
+  return writePems(await emptyDirectory(), await certificateFor(names, expires))
 }
 
 /** An empty directory, gone when the test is over. */

@@ -60,7 +60,7 @@ describe('at start', () => {
   })
 
   test('a chain in the wrong order ends the program', async () => {
-    const [leaf, authority] = [certificateFor(['a.test']), certificateFor(['ca.test'])]
+    const [leaf, authority] = [await certificateFor(['a.test']), await certificateFor(['ca.test'])]
     const files = await writePems(await emptyDirectory(), { cert: authority.cert + leaf.cert, key: leaf.key })
     expect(String(await startWith(files))).toContain('put the certificate before its chain')
   })
@@ -99,7 +99,7 @@ describe('the end of a certificate', () => {
     const files = await Promise.all([filesFor(['a.test', 'also-a.test'], a), filesFor(['*.b.test'], b)])
     const { certificates, expiries } = await serveCertificates({ files })
     expect(await expiries()).toEqual({ 'a.test': Math.floor(a / 1000), '*.b.test': Math.floor(b / 1000) })
-    const fresh = certificateFor(['c.test'], b)
+    const fresh = await certificateFor(['c.test'], b)
     await overwrite(files[0]!, fresh)
     await certificates.reload()
     expect(await expiries()).toEqual({ 'c.test': Math.floor(b / 1000), '*.b.test': Math.floor(b / 1000) })
@@ -129,7 +129,10 @@ describe('the end of a certificate', () => {
 describe('without certificates', () => {
   test('one is made for the host, warned of, and kept for the next start', async () => {
     const selfSignedDir = join(await emptyDirectory(), 'tls')
-    const { certificates, namesFor, logged, expiries } = await serveCertificates({ files: [], selfSignedDir })
+    const { certificates, namesFor, shakeHands, logged, expiries } = await serveCertificates({
+      files: [],
+      selfSignedDir,
+    })
     expect(await namesFor('anything.test')).toBe('mx.example.com')
     expect(logged('certificate-self-signed')).toHaveLength(1)
     expect(certificates.warnings()).toEqual([expect.stringMatching(/mx\.example\.com is self-signed/)])
@@ -137,6 +140,8 @@ describe('without certificates', () => {
     const path = join(selfSignedDir, 'self-signed.pem')
     expect((await stat(path)).mode & 0o777).toBe(0o600)
     const made = await readFile(path, 'utf8')
+    const trusting = { ca: made, servername: 'mx.example.com', rejectUnauthorized: true }
+    expect((await shakeHands(trusting)).authorized).toBe(true)
 
     await serveCertificates({ files: [], selfSignedDir })
     expect(await readFile(path, 'utf8')).toBe(made)
@@ -148,7 +153,7 @@ describe('without certificates', () => {
     const { namesFor } = await serveCertificates({ files: [], selfSignedDir, hostname: 'other.example.com' })
     expect(await namesFor()).toBe('other.example.com')
     const path = join(selfSignedDir, 'self-signed.pem')
-    const old = certificateFor(['mx.example.com'], Date.now() - DAY)
+    const old = await certificateFor(['mx.example.com'], Date.now() - DAY)
     await writeFile(path, old.key + old.cert)
     await serveCertificates({ files: [], selfSignedDir })
     expect(await readFile(path, 'utf8')).not.toContain(old.cert.trim())
