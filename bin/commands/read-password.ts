@@ -6,6 +6,8 @@ import { EXIT, ExitError } from '../../src/platform/exit.ts'
 
 const LONGEST = 4096
 
+const [CONTROL_C, CONTROL_D, CONTROL_U, DELETE] = ['\u0003', '\u0004', '\u0015', '\u007f']
+
 /** Throws ExitError when there is none, or the two differ. */
 export async function readPassword(name: string): Promise<string> {
   const input = process.stdin
@@ -16,22 +18,27 @@ export async function readPassword(name: string): Promise<string> {
   return password
 }
 
+/** The terminal does not echo from before the first prompt to after the last answer: what is typed ahead stays unseen. */
 async function askTwice(terminal: ReadStream, name: string): Promise<string> {
-  const password = await ask(terminal, `Password for ${name}: `)
-  if ((await ask(terminal, 'Once more: ')) !== password) throw new ExitError(EXIT.usage, 'the two passwords differ')
-  return password
-}
-
-/** A line typed without echo; on standard error, since the output may go elsewhere. */
-function ask(terminal: ReadStream, prompt: string): Promise<string> {
-  process.stderr.write(prompt)
   terminal.setRawMode(true)
   terminal.setEncoding('utf8')
+  try {
+    const password = await ask(terminal, `Password for ${name}: `)
+    if ((await ask(terminal, 'Once more: ')) === password) return password
+    throw new ExitError(EXIT.usage, 'the two passwords differ')
+  } finally {
+    terminal.setRawMode(false)
+    terminal.pause()
+  }
+}
+
+/** A line; the prompt is on standard error, since the output may go elsewhere. */
+function ask(terminal: ReadStream, prompt: string): Promise<string> {
+  process.stderr.write(prompt)
   return new Promise((resolve, reject) => {
     let typed: string[] = []
     function end() {
       terminal.off('data', read)
-      terminal.setRawMode(false)
       terminal.pause()
       process.stderr.write('\n')
     }
@@ -45,13 +52,13 @@ function ask(terminal: ReadStream, prompt: string): Promise<string> {
           resolve(typed.join(''))
           return
         }
-        if (key === '\u0003' || key === '\u0004') {
+        if (key === CONTROL_C || key === CONTROL_D) {
           end()
           reject(new ExitError(EXIT.usage, 'stopped; nothing was changed'))
           return
         }
-        if (key === '\u007f' || key === '\b') typed.pop()
-        else if (key === '\u0015') typed = []
+        if (key === DELETE || key === '\b') typed.pop()
+        else if (key === CONTROL_U) typed = []
         else typed.push(key)
       }
     }
