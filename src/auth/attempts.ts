@@ -16,8 +16,11 @@ export type Attempts = Readonly<{
   /** Milliseconds until this client may try this user (again); 0: now. */
   waitFor(user: string, address: string): Promise<number>
   failed(user: string, address: string): Promise<void>
-  /** Forgets what was counted for the user, not for the client: it may have an account of its own among its guesses. */
-  succeeded(user: string): Promise<void>
+  /**
+   * Forgets what was counted for the user, not for the client, which may have an account of its own among its guesses;
+   * and remembers the client, so that guesses made elsewhere do not lock the user out here.
+   */
+  succeeded(user: string, address: string): Promise<void>
 }>
 
 type Options = Readonly<{
@@ -32,13 +35,26 @@ type Options = Readonly<{
 
 const ADDRESSES = 'auth.address'
 const USERS = 'auth.user'
+/** Clients from which a user has logged in: there only the client's own failures count. */
+const KNOWN = 'auth.known'
+
+const DAY = 86_400_000
+const KNOWN_FOR = 30 * DAY
 
 export function createAttempts({ store, limits, log, now, exempt = () => false }: Options): Attempts {
   /** What is counted for a login: space, key, and the failures that are allowed. */
-  const countersOf = (user: string, address: string) => [
-    { space: USERS, key: userKey(user), most: limits.per_user },
-    ...(exempt(address) ? [] : [{ space: ADDRESSES, key: clientKey(address), most: limits.per_address }]),
-  ]
+  async function countersOf(user: string, address: string) {
+    const byUser = { space: USERS, key: userKey(user), most: limits.per_user }
+    if (exempt(address)) return [byUser]
+    const byAddress = { space: ADDRESSES, key: clientKey(address), most: limits.per_address }
+    return (await isKnown(user, address)) ? [byAddress] : [byUser, byAddress]
+  }
+
+  /** Never at an exempt client: nothing at all would then limit the guesses made there. */
+  async function isKnown(user: string, address: string): Promise<boolean> {
+    if (exempt(address)) return false
+    return (await orElse(store.get(KNOWN, knownKey(user, address), now()), undefined)) !== undefined
+  }
 
   async function orElse<T>(work: Promise<T>, otherwise: T): Promise<T> {
     try {
@@ -52,7 +68,7 @@ export function createAttempts({ store, limits, log, now, exempt = () => false }
   return {
     async waitFor(user, address) {
       const at = now()
-      const waits = countersOf(user, address).map(async ({ space, key }) => {
+      const waits = (await countersOf(user, address)).map(async ({ space, key }) => {
         const entry = await orElse(store.get(space, key, at), undefined)
         return Math.max(0, (failuresIn(entry)?.until ?? 0) - at)
       })
@@ -60,7 +76,7 @@ export function createAttempts({ store, limits, log, now, exempt = () => false }
     },
     async failed(user, address) {
       const at = now()
-      const counted = countersOf(user, address).map(({ space, key, most }) => {
+      const counted = (await countersOf(user, address)).map(({ space, key, most }) => {
         const change = (entry: PolicyEntry | undefined) => {
           const value = afterFailure(failuresIn(entry), most, limits, at)
           return { value, expiresAt: Math.max(at, value.until) + limits.longest_wait }
@@ -69,11 +85,21 @@ export function createAttempts({ store, limits, log, now, exempt = () => false }
       })
       await Promise.all(counted)
     },
-    async succeeded(user) {
-      const key = userKey(user)
-      // Most users have nothing to forget, and reading is cheaper than writing.
-      const entry = await orElse(store.get(USERS, key, now()), undefined)
-      if (entry !== undefined) await orElse(store.remove(USERS, key), false)
+    async succeeded(user, address) {
+      const at = now()
+      if (!(await isKnown(user, address))) {
+        // Most users have nothing to forget, and reading is cheaper than writing. Where the client is known the count
+        // stays: the guesses were made elsewhere and must not begin anew with each login of the user.
+        const key = userKey(user)
+        const counted = await orElse(store.get(USERS, key, at), undefined)
+        if (counted !== undefined) await orElse(store.remove(USERS, key), false)
+      }
+      if (exempt(address)) return
+      const remember = (entry: PolicyEntry | undefined) =>
+        entry !== undefined && entry.expiresAt > at + KNOWN_FOR - DAY
+          ? undefined
+          : { value: {}, expiresAt: at + KNOWN_FOR }
+      await orElse(store.update(KNOWN, knownKey(user, address), at, remember), undefined)
     },
   }
 }
@@ -103,4 +129,8 @@ export function userKey(user: string): string {
   const visible = user.normalize('NFKC').replaceAll(/\p{Default_Ignorable_Code_Point}/gu, '')
   const name = visible.toUpperCase().toLowerCase().trim().replaceAll(/\s+/g, ' ')
   return /^[a-z0-9@._+-]{1,128}$/.test(name) ? name : `sha256:${createHash('sha256').update(name).digest('hex')}`
+}
+
+function knownKey(user: string, address: string): string {
+  return `${userKey(user)} ${clientKey(address)}`
 }

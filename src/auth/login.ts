@@ -78,7 +78,7 @@ export function createLogin({ authenticator, attempts, metrics, log, now, wait =
       case 'success':
         // Guesses made at the same time all passed the first look: the one that is right must not get through by it.
         if ((await attempts.waitFor(user, client.address)) > 0) return refuse('limited')
-        await attempts.succeeded(user)
+        await attempts.succeeded(user, client.address)
         metrics.authSuccesses.inc()
         return { outcome: 'success', user: answer.user, ...(answer.addresses && { addresses: answer.addresses }) }
     }

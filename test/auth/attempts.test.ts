@@ -22,9 +22,9 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'elemta-attempts-'))
   store = await openPolicyStore({ dataDir: folder })
 })
-// A day later all is forgotten.
+// Two months later all is forgotten.
 beforeEach(() => {
-  now += 24 * 60 * MINUTE
+  now += 60 * 24 * 60 * MINUTE
 })
 afterAll(async () => {
   await store.close()
@@ -161,6 +161,36 @@ describe('too many failures for one user', () => {
   })
 })
 
+describe('a client where the user has logged in before', () => {
+  test('is not kept waiting by guesses made elsewhere, nor does its login give those another start', async () => {
+    const { login } = ingress()
+    expect(await login('alice', 's3cret', '192.0.2.1')).toBe(ALICE)
+    for (const n of [2, 3, 4]) await login('alice', 'guess', `192.0.2.${n}`)
+    expect(await login('alice', 's3cret', '192.0.2.1')).toBe(ALICE)
+    expect(await login('alice', 'guess', '192.0.2.5')).toBe(LIMITED)
+    now += MINUTE
+    expect(await login('alice', 'guess', '192.0.2.5')).toBe(INVALID)
+    now += MINUTE
+    expect(await login('alice', 'guess', '192.0.2.6')).toBe(LIMITED)
+  })
+
+  test('is held to its own failures, and only for that user', async () => {
+    const { login } = ingress()
+    expect(await login('alice', 's3cret')).toBe(ALICE)
+    for (let n = 0; n < 5; n++) expect(await login('alice', 'guess')).toBe(INVALID)
+    expect(await login('alice', 's3cret')).toBe(LIMITED)
+    expect(await login('bob', 's3cret')).toBe(LIMITED)
+  })
+
+  test('is forgotten after a month without a login', async () => {
+    const { login } = ingress()
+    await login('alice', 's3cret')
+    now += 31 * 24 * 60 * MINUTE
+    for (const n of [2, 3, 4]) await login('alice', 'guess', `192.0.2.${n}`)
+    expect(await login('alice', 's3cret')).toBe(LIMITED)
+  })
+})
+
 describe('too many failures of one client', () => {
   test('with whatever names: it waits, others do not; a success of its own changes nothing', async () => {
     const { login } = ingress()
@@ -182,6 +212,8 @@ describe('too many failures of one client', () => {
     const { login } = ingress({ exempt: address => address === '192.0.2.1' })
     for (let n = 0; n < 9; n++) await login(`user${n}`, 'guess')
     expect(await login('alice', 's3cret')).toBe(ALICE)
+    for (let n = 0; n < 3; n++) expect(await login('alice', 'guess')).toBe(INVALID)
+    expect(await login('alice', 's3cret')).toBe(LIMITED)
   })
 })
 
