@@ -13,6 +13,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFile>>> = {
   send: () => import('./commands/send.ts'),
   trace: () => import('./commands/trace.ts'),
   ledger: () => import('./commands/ledger.ts'),
+  learn: () => import('./commands/learn.ts'),
   user: () => import('./commands/user.ts'),
   config: () => import('./commands/config.ts'),
   greylist: () => import('./commands/greylist.ts'),

@@ -135,7 +135,7 @@ function freshclamConfiguration(options: FreshclamOptions): string {
     ...(account ? [`DatabaseOwner ${account.name}`] : []),
     `NotifyClamd ${clamdConfiguration}`,
     'TestDatabases yes',
-    'MaxAttempts 2',
+    'MaxAttempts 1', // we have a back-off of our own
     'ReceiveTimeout 0',
     from ?? `PrivateMirror ${mirror ?? 'http://127.0.0.1:1'}`,
     ...databases.map(url => `DatabaseCustomURL ${url}`),

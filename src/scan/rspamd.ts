@@ -7,6 +7,7 @@ import type { Finding } from '../mail/verdict.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import { ExchangeError, exchange, peerName, type Request } from './exchange.ts'
 import { isRspamdAction, meaningOf } from './rspamd-action.ts'
+import { withAuthenticationResults } from './rspamd-authentication.ts'
 import { readCheckReply } from './rspamd-reply.ts'
 import { checkRequest, type RequestOptions } from './rspamd-request.ts'
 import { couldNotScan, type ScanContent, type Scanner } from './scanner.ts'
@@ -72,7 +73,10 @@ export function createRspamd({ port, timeout, maxSize, metrics, ...requestOption
       const finding = await look(checkRequest(message, content.size, requestOptions), content, signal)
       stopTimer()
       count(finding)
-      return finding
+      const { hostname } = requestOptions
+      if (finding.kind !== 'scored' || hostname === undefined) return finding
+      const headers = withAuthenticationResults(finding.headers, finding.symbols, message, hostname)
+      return { ...finding, headers }
     },
 
     async ping() {
