@@ -1,20 +1,27 @@
 // The embedded home: one process on one machine. Wires the stages to SQLite and disk, starts the scanners that nobody
 // runs, and takes everything down in the order in which mail flows. Decisions are made elsewhere.
-import { openEmbedded } from '../src/backends.ts'
+import { openEmbedded, openPolicyStore } from '../src/backends.ts'
 import { type Check, startOpsServer } from '../src/console/ops-server.ts'
-import { createDeliverer } from '../src/deliver/deliverer.ts'
+import { createDeliverer, type Deliverer } from '../src/deliver/deliverer.ts'
 import { createDeliveryHandler } from '../src/deliver/delivery-job.ts'
+import type { BeforeQueueScan } from '../src/ingress/before-queue.ts'
 import { type Ingress, startIngress } from '../src/ingress/server.ts'
 import { type Config, enabledPlugin } from '../src/platform/config.ts'
+import { configChanges } from '../src/platform/config-diff.ts'
 import { configWarnings } from '../src/platform/config-rules.ts'
 import type { Log } from '../src/platform/log.ts'
 import { createMetrics, type Metrics } from '../src/platform/metrics.ts'
+import { createBeforeQueueScan } from '../src/scan/before-queue.ts'
+import { createLimit } from '../src/scan/limit.ts'
 import { createScanHandler } from '../src/scan/scan-job.ts'
 import { createGiveUp } from '../src/spool/dead-letter.ts'
 import { refreshLedgerGauges, refreshQueueGauges } from '../src/spool/gauges.ts'
+import { startPressureGauge } from '../src/spool/pressure.ts'
 import { startSweeper } from '../src/spool/sweep.ts'
 import { startWorker } from '../src/spool/worker.ts'
 import type { Backends } from '../src/storage/backends.ts'
+import { createEdge, type Edge } from './edge.ts'
+import { tellChanges } from './reload.ts'
 import type { Role } from './roles.ts'
 import { type EmbeddedScanners, startEmbeddedScanners } from './scanners.ts'
 
@@ -23,6 +30,11 @@ export type Gateway = Readonly<{
   ops: Readonly<{ address: string; port: number }>
   /** What an operator must know: shown at the start and in /readyz. */
   warnings: readonly string[]
+  /**
+   * Takes what can be taken of a changed configuration, and says what changed and what needs a restart. When it cannot
+   * be loaded or used everything stays as it was, and the log says why. Never rejects.
+   */
+  reload(load: () => Config): Promise<void>
   /** Finishes what is in work, then stops everything that was started. */
   stop(): Promise<void>
 }>
@@ -33,14 +45,17 @@ const SCANNERS_STARTING: Check = { name: 'scanners', state: 'failed', detail: 'b
 const DRAIN_TIME = 20_000
 
 /** Starts the gateway with the stages of `roles`. Rejects when a port or the data directory cannot be had. */
-export async function serve(config: Config, { roles, log }: { roles: readonly Role[]; log: Log }): Promise<Gateway> {
+export async function serve(initial: Config, { roles, log }: { roles: readonly Role[]; log: Log }): Promise<Gateway> {
+  let config = initial
   const now = Date.now
-  const settings = configWarnings(config)
   const metrics = createMetrics({ process: true })
-  const backends = await openEmbedded({ dataDir: config.data_dir, now, log })
+  const backends = await openEmbedded({ dataDir: config.data_dir, reserve: config.limits.disk_reserve, now, log })
   const undo: (() => Promise<unknown>)[] = [() => backends.close()]
   let ingress: Ingress | undefined
+  let edge: Edge | undefined
   let scanners: EmbeddedScanners | undefined
+  let beforeQueue: BeforeQueueScan = async () => ({ outcome: 'queue', why: SCANNERS_STARTING.detail })
+  let delivery: Delivery | undefined
   const stop = async () => {
     await ingress?.drain(DRAIN_TIME)
     for (const step of undo.splice(0).reverse()) await step()
@@ -61,21 +76,64 @@ export async function serve(config: Config, { roles, log }: { roles: readonly Ro
       refresh: () => refreshQueueGauges(backends, metrics, now()),
       checks: async () => [
         ...(scanners?.checks() ?? (roles.includes('scan') ? [SCANNERS_STARTING] : [])),
-        ...settings.map((detail): Check => ({ name: 'configuration', state: 'warning', detail })),
+        ...(edge?.checks() ?? []),
+        ...configWarnings(config).map((detail): Check => ({ name: 'configuration', state: 'warning', detail })),
       ],
     })
     undo.push(() => ops.close())
 
+    const edgeFor = await openEdges({ ...parts, most: () => config.limits.queued_messages, undo })
     // Before the scanners, which may take long to start: what comes in meanwhile is kept and waits for them.
-    if (roles.includes('ingress')) ingress = await startIngress(ingressOptions(parts))
+    if (roles.includes('ingress')) {
+      edge = await edgeFor(config, (...message) => beforeQueue(...message))
+      undo.push(async () => edge?.close())
+      ingress = await startIngress({ ...edge.settings, listeners: config.listeners })
+    }
     if (roles.includes('scan')) {
       scanners = await startEmbeddedScanners({ config, log, metrics, onBack: () => void sweeper.flushScans() })
       undo.push(scanners.stop)
     }
-    if (roles.includes('delivery')) undo.push(startDelivery(parts))
-    if (scanners !== undefined) undo.push(startScanning(parts, scanners))
-    const warnings = [...settings, ...(scanners?.warnings ?? [])]
-    return { smtp: ingress?.addresses ?? [], ops: { address: config.ops.address, port: ops.port }, warnings, stop }
+    if (roles.includes('delivery')) {
+      delivery = startDelivery(parts)
+      undo.push(delivery.stop)
+    }
+    if (scanners !== undefined) {
+      const scanning = startScanning(parts, scanners)
+      beforeQueue = scanning.beforeQueue
+      undo.push(scanning.stop)
+    }
+
+    async function change(changed: Config): Promise<void> {
+      const changes = configChanges(config, changed)
+      if (ingress !== undefined) {
+        const before = edge
+        edge = await edgeFor(changed, (...message) => beforeQueue(...message))
+        ingress.reconfigure(edge.settings)
+        setTimeout(() => void before?.close(), DRAIN_TIME).unref()
+      }
+      delivery?.reroute(changed.routes)
+      log.level = changed.log.level
+      config = changed
+      tellChanges(changes, log, n => changed.plugins[n]?.name)
+    }
+
+    async function reload(load: () => Config): Promise<void> {
+      try {
+        await change(load())
+        metrics.configReloads.inc('success')
+      } catch (error) {
+        metrics.configReloads.inc('failure')
+        log.error({ why: (error as Error).message }, 'reload-failed')
+      }
+    }
+
+    const warnings = [
+      ...configWarnings(config),
+      ...(edge?.checks() ?? []).map(({ detail }) => detail),
+      ...(scanners?.warnings ?? []),
+    ]
+    const opsAddress = { address: config.ops.address, port: ops.port }
+    return { smtp: ingress?.addresses ?? [], ops: opsAddress, warnings, reload, stop }
   } catch (error) {
     await stop()
     throw error
@@ -84,30 +142,38 @@ export async function serve(config: Config, { roles, log }: { roles: readonly Ro
 
 type Parts = Readonly<{ config: Config; backends: Backends; log: Log; metrics: Metrics; now: () => number }>
 
+/** What all edges of this process share, and how to make one. */
+async function openEdges({
+  most,
+  undo,
+  ...parts
+}: Parts & Readonly<{ most: () => number; undo: (() => Promise<unknown>)[] }>) {
+  const { config, backends, log, metrics } = parts
+  const store = await openPolicyStore({ dataDir: config.data_dir, log })
+  undo.push(() => store.close())
+  const pressure = await startPressureGauge({ backends, most, metrics, log })
+  undo.push(async () => pressure.stop())
+  return (config: Config, beforeQueue: BeforeQueueScan) =>
+    createEdge({ ...parts, config, store, pressure, beforeQueue })
+}
+
 function startScanning({ config, backends, log, metrics, now }: Parts, { scanners, policy }: EmbeddedScanners) {
   const retrySchedule = { delays: config.scan.retry_schedule, lifetime: config.delivery.lifetime }
   const logClean = enabledPlugin(config, 'clamav')?.log_clean ?? false
-  const { concurrency } = config.scan
-  const handle = createScanHandler({
-    backends,
-    scanners,
-    policy,
-    retrySchedule,
-    concurrency,
-    logClean,
-    now,
-    log,
-    metrics,
-  })
+  const { concurrency, wait } = config.scan
+  const common = { backends, scanners, policy, limit: createLimit(concurrency), logClean, now, log, metrics }
+  const handle = createScanHandler({ ...common, retrySchedule })
   const giveUp = createGiveUp(backends.scanJobs, { backends, now, log, metrics })
   const queue = backends.scanJobs
   // Some are being read or written down while the scanners have the others.
   const jobs = 2 * concurrency
   const worker = startWorker({ stage: 'scan', queue, concurrency: jobs, handle, giveUp, log, metrics })
-  return () => worker.drain()
+  return { beforeQueue: createBeforeQueueScan({ ...common, wait }), stop: () => worker.drain() }
 }
 
-function startDelivery({ config, backends, log, metrics, now }: Parts) {
+type Delivery = Pick<Deliverer, 'reroute'> & Readonly<{ stop(): Promise<void> }>
+
+function startDelivery({ config, backends, log, metrics, now }: Parts): Delivery {
   const { concurrency, lifetime, retry_schedule: delays } = config.delivery
   const deliverer = createDeliverer({ routes: config.routes, hostname: config.hostname, now, log })
   const retrySchedule = { delays, lifetime }
@@ -123,28 +189,11 @@ function startDelivery({ config, backends, log, metrics, now }: Parts) {
   const giveUp = createGiveUp(backends.deliveryJobs, { backends, now, log, metrics })
   const queue = backends.deliveryJobs
   const worker = startWorker({ stage: 'delivery', queue, concurrency, handle, giveUp, log, metrics })
-  return async () => {
-    await worker.drain()
-    await deliverer.close()
-  }
-}
-
-function ingressOptions({ config, ...parts }: Parts) {
-  const { hostname, listeners, relay, limits, ingress } = config
   return {
-    ...parts,
-    hostname,
-    listeners,
-    relay,
-    pregreetDelay: ingress.pregreet_delay,
-    bareNewline: ingress.bare_newline,
-    limits: {
-      messageSize: limits.message_size,
-      recipients: limits.recipients,
-      connections: limits.connections,
-      connectionsPerClient: limits.connections_per_client,
-      errors: limits.errors,
-      timeouts: { command: limits.command_timeout, data: limits.data_timeout },
+    reroute: deliverer.reroute,
+    async stop() {
+      await worker.drain()
+      await deliverer.close()
     },
   }
 }

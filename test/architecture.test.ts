@@ -3,6 +3,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { expect, test } from 'vitest'
 
+const SHARED = ['src/mail', 'src/platform', 'src/storage', 'src/auth', 'src/plugins', 'src/policy']
 const STAGES = ['ingress', 'scan', 'deliver', 'spool', 'console']
 
 /** Which folders a folder may import from, besides itself. */
@@ -10,11 +11,15 @@ const ALLOWED: Record<string, readonly string[]> = {
   'src/mail': [],
   'src/platform': ['src/mail'],
   'src/storage': ['src/mail', 'src/platform'],
+  'src/auth': ['src/mail', 'src/platform', 'src/storage'],
+  'src/plugins': ['src/mail', 'src/platform', 'src/storage'],
+  'src/policy': ['src/mail', 'src/platform', 'src/storage', 'src/plugins'],
   ...Object.fromEntries(STAGES.map(stage => [`src/${stage}`, ['src/mail', 'src/platform', 'src/storage']])),
+  'src/ingress': ['src/mail', 'src/platform', 'src/storage', 'src/plugins', 'src/auth'],
   // The composition root.
   src: ['src/mail', 'src/platform', 'src/storage'],
-  local: ['src', 'src/mail', 'src/platform', 'src/storage', ...STAGES.map(stage => `src/${stage}`)],
-  bin: ['local', 'src', 'src/mail', 'src/platform', 'src/storage', ...STAGES.map(stage => `src/${stage}`)],
+  local: ['src', ...SHARED, ...STAGES.map(stage => `src/${stage}`)],
+  bin: ['local', 'src', ...SHARED, ...STAGES.map(stage => `src/${stage}`)],
 }
 
 const files = globSync('{bin,local,src}/**/*.ts').map(normalize)

@@ -27,6 +27,7 @@ export function register(program: Command): void {
       for (const warning of gateway.warnings) log.warn({ warning }, 'warning')
       log.info({ smtp: gateway.smtp, ops: gateway.ops }, 'ready')
       process.stderr.write(nextSteps(gateway))
+      process.on('SIGHUP', () => void gateway.reload(() => loadConfig(named)))
       await stopSignal()
       await gateway.stop()
     })

@@ -71,7 +71,7 @@ function collect(address: string, before: string[] = []): string[] {
 function usersFile(config: string | undefined): string {
   const path = loadConfig(config).auth.users_file
   if (path !== undefined) return path
-  throw new ExitError(EXIT.config, 'no users file is configured; set auth.users_file, for example to ./data/users')
+  throw new ExitError(EXIT.config, 'no users file is configured; set auth.users_file, for example to ./config/users')
 }
 
 async function readUsers(path: string) {

@@ -45,14 +45,13 @@ export function createAttempts({ store, limits, log, now, exempt = () => false }
   /** What is counted for a login: space, key, and the failures that are allowed. */
   async function countersOf(user: string, address: string) {
     const byUser = { space: USERS, key: userKey(user), most: limits.per_user }
+    // Known or not: nothing at all would else limit the guesses made there.
     if (exempt(address)) return [byUser]
     const byAddress = { space: ADDRESSES, key: clientKey(address), most: limits.per_address }
     return (await isKnown(user, address)) ? [byAddress] : [byUser, byAddress]
   }
 
-  /** Never at an exempt client: nothing at all would then limit the guesses made there. */
   async function isKnown(user: string, address: string): Promise<boolean> {
-    if (exempt(address)) return false
     return (await orElse(store.get(KNOWN, knownKey(user, address), now()), undefined)) !== undefined
   }
 
@@ -87,7 +86,7 @@ export function createAttempts({ store, limits, log, now, exempt = () => false }
     },
     async succeeded(user, address) {
       const at = now()
-      if (!(await isKnown(user, address))) {
+      if (exempt(address) || !(await isKnown(user, address))) {
         // Most users have nothing to forget, and reading is cheaper than writing. Where the client is known the count
         // stays: the guesses were made elsewhere and must not begin anew with each login of the user.
         const key = userKey(user)

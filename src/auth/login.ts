@@ -12,8 +12,8 @@ export type LoginAnswer =
   | Readonly<{ outcome: 'success'; user: string; addresses?: readonly string[] }>
   | Readonly<{ outcome: 'refused'; reply: Reply }>
 
-/** `failures`: how many logins of this session were refused before. */
-export type LoginClient = Readonly<{ address: string; failures: number }>
+/** `mechanism` is for the log; `failures`: how many logins of this session were refused before. */
+export type LoginClient = Readonly<{ address: string; mechanism: string; failures: number }>
 
 export type Login = (
   credentials: Readonly<{ user: string; password: string }>,
@@ -60,7 +60,8 @@ export function createLogin({ authenticator, attempts, metrics, log, now, wait =
 
     async function refuse(reason: keyof typeof ANSWERS, why: string = reason): Promise<LoginAnswer> {
       metrics.authFailures.inc(reason)
-      log[reason === 'unavailable' ? 'error' : 'info']({ user, client: client.address, why }, 'auth-failed')
+      const { address, mechanism } = client
+      log[reason === 'unavailable' ? 'error' : 'info']({ client: address, mechanism, user, why }, 'auth-failed')
       // Guessing costs time. Who cannot be asked about is no guess.
       const left = began + answerDelay(client.failures) - now()
       if (reason !== 'unavailable' && left > 0) await wait(left)

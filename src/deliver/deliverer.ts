@@ -60,6 +60,8 @@ export type Deliverer = Readonly<{
     onOutcome: (outcomes: Outcome[]) => Promise<void>,
     signal?: AbortSignal,
   ): Promise<void>
+  /** From now on these routes hold; attempts that are on go their old way. Throws RangeError, changing nothing. */
+  reroute(routes: readonly Route[]): void
   /** No `deliver` lasts longer than this, in milliseconds, but for maildirs on a disk that hangs. */
   readonly longestAttempt: number
   /** Closes the connections that were kept. */
@@ -75,7 +77,7 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
   const { hostname, now = () => performance.now(), log = silentLog } = options
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
   const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts }
-  const routes = createRoutes(options.routes)
+  let routes = createRoutes(options.routes)
   const pool = createConnectionPool({ hostname, timeouts, ...limits })
 
   async function deliver(
@@ -167,7 +169,11 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
     })
   }
 
-  return { deliver, longestAttempt: timeouts.attempt + timeouts.dot, close: pool.close }
+  function reroute(changed: readonly Route[]): void {
+    routes = createRoutes(changed)
+  }
+
+  return { deliver, reroute, longestAttempt: timeouts.attempt + timeouts.dot, close: pool.close }
 }
 
 function targetName(target: Target | undefined): string {

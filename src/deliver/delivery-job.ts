@@ -15,7 +15,7 @@ import { dsnCode, type Outcome } from './outcome.ts'
 
 export type DeliveryHandlerOptions = Readonly<{
   backends: Backends
-  deliverer: Deliverer
+  deliverer: Pick<Deliverer, 'deliver'>
   retrySchedule: RetrySchedule
   /** How long a claim on a recipient stands, in milliseconds: longer than any attempt takes. */
   claimTime: number

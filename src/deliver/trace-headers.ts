@@ -38,6 +38,7 @@ function receivedValue({ queueId, acceptedAt, client, envelope }: AcceptedMessag
   const date = new Date(acceptedAt).toUTCString().replace('GMT', '+0000')
   return [
     `from ${domainOrNothing(client.helo)} ([${address}])`,
+    ...(client.tls === undefined ? [] : [`(using ${client.tls.replace(' ', ' with cipher ')})`]),
     `by ${hostname} with ${withProtocol(client, envelope)} id ${queueId}`,
     ...(named ? [`for <${inOneLine(recipient.address)}>`] : []),
   ]

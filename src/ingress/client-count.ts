@@ -2,18 +2,18 @@
 import { clientKey } from '../mail/client-network.ts'
 
 export type ClientCount = Readonly<{
-  /** False when the client has `max` connections already; true counts one more, to be given back by `leave`. */
-  enter(address: string): boolean
+  /** False when the client has `most` connections already; true counts one more, to be given back by `leave`. */
+  enter(address: string, most: number): boolean
   leave(address: string): void
 }>
 
-export function createClientCount(max: number): ClientCount {
+export function createClientCount(): ClientCount {
   const counts = new Map<string, number>()
   return {
-    enter(address) {
+    enter(address, most) {
       const key = clientKey(address)
       const count = counts.get(key) ?? 0
-      if (count >= max) return false
+      if (count >= most) return false
       counts.set(key, count + 1)
       return true
     },

@@ -14,8 +14,8 @@ const LF = 10
 const CR = 13
 const NOTHING: Buffer = Buffer.alloc(0)
 
-/** Give it what was not consumed so far; it keeps only whether it is dropping a refused line. */
-export function createLineReader(): (input: Buffer) => TakenLine {
+/** `longest` in octets. Give it what was not consumed so far; it keeps only whether it is dropping a refused line. */
+export function createLineReader(longest = LONGEST_LINE): (input: Buffer) => TakenLine {
   let dropped = 0
   let droppedCr = false
 
@@ -41,12 +41,12 @@ export function createLineReader(): (input: Buffer) => TakenLine {
     if (dropped > 0) return drop(input)
     const lf = input.indexOf(LF)
     if (lf === -1) {
-      if (input.length > LONGEST_LINE) return refuseUnfinished(lineTooLong, input.length, NOTHING)
+      if (input.length > longest) return refuseUnfinished(lineTooLong, input.length, NOTHING)
       // Copied, so that half a line does not keep a whole network buffer alive.
       return { rest: Buffer.from(input) }
     }
     if (input[lf - 1] !== CR) return refuseUnfinished(bareLfInCommand, lf + 1, input.subarray(lf + 1))
     const rest = input.subarray(lf + 1)
-    return lf > LONGEST_LINE ? { refusal: lineTooLong, rest } : { line: input.subarray(0, lf - 1), rest }
+    return lf > longest ? { refusal: lineTooLong, rest } : { line: input.subarray(0, lf - 1), rest }
   }
 }

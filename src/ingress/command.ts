@@ -2,13 +2,16 @@
 // fits the moment is the session's question. Never throws on input: what is not a command comes back as its refusal.
 import { isUtf8 } from 'node:buffer'
 import { type Reply, reply } from '../mail/reply.ts'
+import { unsupportedParameter } from './replies.ts'
 
 export type Command =
   | Readonly<{ verb: 'EHLO' | 'HELO'; name: string }>
   /** `path` is what stands between the angle brackets, not yet parsed. `size` in octets, as the client declares it. */
-  | Readonly<{ verb: 'MAIL'; path: string; size: number; body: '7BIT' | '8BITMIME'; smtputf8: boolean }>
+  | Readonly<{ verb: 'MAIL'; path: string; size: number; body: '7BIT' | '8BITMIME'; smtputf8: boolean; auth: boolean }>
   | Readonly<{ verb: 'RCPT'; path: string }>
-  | Readonly<{ verb: 'DATA' | 'RSET' | 'NOOP' | 'QUIT' | 'VRFY' | 'EXPN' | 'HELP' }>
+  | Readonly<{ verb: 'AUTH'; mechanism: string; initialResponse: string | undefined }>
+  | Readonly<{ verb: 'XCLIENT' | 'XFORWARD'; argument: string }>
+  | Readonly<{ verb: 'STARTTLS' | 'DATA' | 'RSET' | 'NOOP' | 'QUIT' | 'VRFY' | 'EXPN' | 'HELP' }>
   | Readonly<{ verb: 'refused'; reply: Reply }>
 
 const notUnderstood = refused(500, '5.5.2', 'Command not recognized')
@@ -18,8 +21,9 @@ const noArgument = refused(501, '5.5.4', 'This command takes no argument')
 const helloSyntax = refused(501, '5.5.4', 'Syntax: EHLO hostname')
 const mailSyntax = refused(501, '5.5.4', 'Syntax: MAIL FROM:<address>')
 const rcptSyntax = refused(501, '5.5.4', 'Syntax: RCPT TO:<address>')
+const authSyntax = refused(501, '5.5.4', 'Syntax: AUTH mechanism')
 const badParameter = refused(501, '5.5.4', 'Bad or repeated parameter')
-const unknownParameter = refused(555, '5.5.4', 'Unsupported parameter')
+const unknownParameter: Command = { verb: 'refused', reply: unsupportedParameter }
 /** A browser or a script that was tricked into talking to us: nothing that it says may become mail. */
 const notSmtp = refused(421, '4.7.0', 'This is a mail server')
 
@@ -42,6 +46,7 @@ export function parseCommand(line: Buffer): Command {
       return parseMail(argument)
     case 'RCPT':
       return parseRcpt(argument)
+    case 'STARTTLS':
     case 'DATA':
     case 'RSET':
     case 'QUIT':
@@ -51,8 +56,11 @@ export function parseCommand(line: Buffer): Command {
     case 'EXPN':
     case 'HELP':
       return { verb }
-    case 'STARTTLS':
     case 'AUTH':
+      return parseAuth(argument)
+    case 'XCLIENT':
+    case 'XFORWARD':
+      return { verb, argument }
     case 'BDAT':
     case 'ETRN':
     case 'TURN':
@@ -88,6 +96,13 @@ function splitPath(argument: string, keyword: string): { path: string; parameter
   return { path: match[1] ?? '', parameters: match[2]?.split(/ +/) ?? [] }
 }
 
+/** RFC 4954 §4. */
+function parseAuth(argument: string): Command {
+  const [mechanism = '', initialResponse, ...rest] = argument.split(' ')
+  if (mechanism === '' || rest.length > 0) return authSyntax
+  return { verb: 'AUTH', mechanism: mechanism.toUpperCase(), initialResponse }
+}
+
 function parseRcpt(argument: string): Command {
   const split = splitPath(argument, 'TO:')
   if (split === undefined) return rcptSyntax
@@ -101,6 +116,7 @@ function parseMail(argument: string): Command {
   let size = 0
   let body: '7BIT' | '8BITMIME' = '7BIT'
   let smtputf8 = false
+  let auth = false
   for (const parameter of split.parameters) {
     const [name = '', value] = parameter.toUpperCase().split(/=(.*)/, 2)
     if (seen.has(name)) return badParameter
@@ -114,7 +130,11 @@ function parseMail(argument: string): Command {
     } else if (name === 'SMTPUTF8') {
       if (value !== undefined) return badParameter
       smtputf8 = true
+    } else if (name === 'AUTH') {
+      // Who submitted it first, as somebody else says (RFC 4954 §5): nothing that we would believe.
+      if (value === undefined) return badParameter
+      auth = true
     } else return unknownParameter
   }
-  return { verb: 'MAIL', path: split.path, size, body, smtputf8 }
+  return { verb: 'MAIL', path: split.path, size, body, smtputf8, auth }
 }

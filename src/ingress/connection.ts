@@ -3,14 +3,20 @@
 // Bounded on both sides: of what is not yet consumed one chunk is kept, then the socket is not read; a client that does
 // not read its replies is not read either. No error of a socket, a session or a policy gets out of here.
 import type { Socket } from 'node:net'
+import type { TLSSocketOptions } from 'node:tls'
 import { formatReply, type Reply } from '../mail/reply.ts'
 import { crashPoint } from '../platform/crash-point.ts'
 import { type MaybePromise, when } from './answer.ts'
+import { startClock } from './client-clock.ts'
+import { leaveTransaction } from './client-gone.ts'
 import { createLineReader } from './command-line.ts'
 import { answerMessage } from './end-of-data.ts'
+import { countError } from './errors.ts'
 import type { Reception } from './reception.ts'
 import * as replies from './replies.ts'
-import { answerCommand, countError, greet, resetSession, type Session } from './session.ts'
+import { LONGEST_SASL_LINE } from './sasl.ts'
+import { secure } from './secure.ts'
+import { answerLine, greet, type Session, secureSession } from './session.ts'
 
 export type Connection = Readonly<{
   /** Ends the connection when its time is over; `now` is of the monotonic clock. */
@@ -21,61 +27,124 @@ export type Connection = Readonly<{
 }>
 
 type Options = Readonly<{
+  /** What to do TLS with; undefined: we have none. */
+  tls: (() => TLSSocketOptions) | undefined
+  /** TLS from the first octet on. */
+  implicitTls: boolean
   /** Milliseconds to wait before the greeting; who talks first is refused. 0: greet at once. */
   pregreetDelay: number
-  onClose(seconds: number): void
+  onClose(ending: Readonly<{ seconds: number; ended: Ended }>): void
 }>
+
+/** How a connection came to its end. */
+export type Ended = 'quit' | 'closed' | 'reset' | 'timeout' | 'errors' | 'refused' | 'drained' | 'tls-failed' | 'fault'
 
 /** Replies that are gathered before they are written, in characters. */
 const MOST_OUTPUT = 16 * 1024
 const NOTHING: Buffer = Buffer.alloc(0)
 
-export function serveConnection(socket: Socket, session: Session, { pregreetDelay, onClose }: Options): Connection {
+export function serveConnection(raw: Socket, session: Session, options: Options): Connection {
+  const { tls, implicitTls, pregreetDelay, onClose } = options
   const { metrics, log, limits } = session.settings
-  const { timeouts, dataRate } = limits
+  const { timeouts } = limits
+  const clock = startClock(limits)
   const opened = performance.now()
-  const takeLine = createLineReader()
+  const takeLine = createLineReader(session.mode === 'mx' ? undefined : LONGEST_SASL_LINE)
+  let socket = raw
   /** `waiting`: for an answer of our own side. `closing`: our last reply is said. */
-  let state: 'greeting' | 'talking' | 'waiting' | 'closing' = 'greeting'
+  let state: 'greeting' | 'securing' | 'talking' | 'waiting' | 'closing' = 'greeting'
+  let ended: Ended = 'closed'
   let input = NOTHING
   let output = ''
   /** The client does not read what we wrote. */
   let blocked = false
   /** The client has closed its side. */
-  let ended = false
+  let finished = false
   let draining = false
   let saidAccepted = false
-  let deadline = Number.POSITIVE_INFINITY
-  /** Octets of DATA since the deadline was set. */
-  let progress = 0
   let pregreet: NodeJS.Timeout | undefined
 
-  socket.on('data', receive)
-  socket.on('drain', () => {
+  attach()
+  raw.once('close', closed)
+  if (implicitTls) startTls()
+  else begin()
+  return { expire, drain, destroy }
+
+  function attach(): void {
+    socket.on('data', receive).on('drain', unblock).on('end', finish).on('error', noteError)
+  }
+
+  /** Takes our hands off the socket: what it reads from now on is not ours. */
+  function detach(): void {
+    socket.pause().off('data', receive).off('drain', unblock).off('end', finish)
+  }
+
+  function unblock(): void {
     blocked = false
     work()
-  })
-  socket.on('end', () => {
-    ended = true
+  }
+
+  function finish(): void {
+    finished = true
     work()
-  })
-  socket.on('error', error => log.debug({ client: session.client.address, why: error.message }, 'socket-error'))
-  socket.on('close', () => {
+  }
+
+  function noteError(error: Error): void {
+    if (ended === 'closed') ended = 'reset'
+    log.debug({ client: session.client.address, why: error.message }, 'socket-error')
+  }
+
+  function closed(): void {
+    if (session.gone) return // the socket and the TLS on it both tell
     clearTimeout(pregreet)
-    noteGone()
+    leaveTransaction(session, { ours: state === 'closing' })
+    session.gone = true
     state = 'closing'
-    onClose((performance.now() - opened) / 1000)
-  })
-  if (pregreetDelay > 0) pregreet = setTimeout(sayGreeting, pregreetDelay)
-  else sayGreeting()
-  return { expire, drain, destroy }
+    onClose({ seconds: (performance.now() - opened) / 1000, ended })
+  }
+
+  function begin(): void {
+    if (pregreetDelay === 0) sayGreeting()
+    else pregreet = setTimeout(sayGreeting, pregreetDelay)
+  }
+
+  /** Whatever came in before the handshake was said in the open, by whomever, and is dropped (RFC 3207 §4.2). */
+  function startTls(): void {
+    if (tls === undefined) throw new Error('STARTTLS without a certificate')
+    state = 'securing'
+    input = NOTHING
+    clock.last(timeouts.handshake)
+    detach()
+    blocked = false
+    socket = secure(raw, tls(), { onSecure, onFailure }).once('close', closed)
+  }
+
+  function onSecure(description: string, version: string): void {
+    if (state !== 'securing') return
+    metrics.tlsConnections.inc(version === 'TLSv1.2' ? 'TLSv1.2' : 'TLSv1.3')
+    secureSession(session, description)
+    attach()
+    state = 'talking'
+    clock.turn(session.reception !== undefined)
+    if (implicitTls) begin()
+    else work()
+  }
+
+  function onFailure(why: string): void {
+    if (state !== 'securing') return
+    metrics.tlsHandshakeFailures.inc()
+    log.info({ client: session.client.address, why }, 'tls-failed')
+    ended = 'tls-failed'
+    destroy()
+  }
 
   function sayGreeting(): void {
     pregreet = undefined
     state = 'waiting'
     const greeting = when(greet(session), reply => {
-      if (reply.code !== 220) sayLast(reply)
-      return reply.code === 220 ? reply : undefined
+      if (reply.code === 220) return reply
+      end('refused', reply)
+      return undefined
     })
     if (greeting instanceof Promise) wait(greeting)
     else answered(greeting)
@@ -84,7 +153,7 @@ export function serveConnection(socket: Socket, session: Session, { pregreetDela
   function receive(chunk: Buffer): void {
     if (state === 'closing') return
     if (pregreet !== undefined) {
-      sayLast(replies.talkedTooEarly)
+      end('errors', replies.talkedTooEarly)
       return
     }
     input = input.length === 0 ? chunk : Buffer.concat([input, chunk])
@@ -104,7 +173,7 @@ export function serveConnection(socket: Socket, session: Session, { pregreetDela
       }
       flush()
       if (state !== 'talking' || blocked) return
-      if (ended) leave()
+      if (finished) leave()
       else if (socket.isPaused()) socket.resume()
     } catch (error) {
       fault(error)
@@ -116,7 +185,7 @@ export function serveConnection(socket: Socket, session: Session, { pregreetDela
       const before = input
       const { line, refusal, rest } = takeLine(before)
       input = rest
-      if (line !== undefined) return answerCommand(session, line)
+      if (line !== undefined) return answerLine(session, line)
       if (refusal !== undefined) return countError(session, refusal)
       if (rest.length === 0 || rest.length === before.length) return undefined
     }
@@ -134,36 +203,44 @@ export function serveConnection(socket: Socket, session: Session, { pregreetDela
     }
     input = NOTHING
     if (reception.endless) return replies.tooMuch
-    // One octet a second is not progress: the rate is kept on average over the time that silence may last.
-    progress += octets.length
-    if (progress >= (dataRate * timeouts.data) / 1000) renewDeadline()
+    clock.progress(octets.length)
     return reception.room()?.then(() => undefined)
   }
 
   /** The session goes on with the answer; meanwhile nothing is taken, and the client's clock stands still. */
   function wait(answer: Promise<Reply | undefined>): void {
     state = 'waiting'
-    deadline = Number.POSITIVE_INFINITY
+    clock.stop()
     answer.then(answered, fault)
   }
 
   function answered(reply: Reply | undefined): void {
     if (state !== 'waiting') return
     state = 'talking'
-    renewDeadline()
+    clock.turn(session.reception !== undefined)
     if (reply !== undefined) say(reply)
     work()
   }
 
   function say(reply: Reply): void {
     output += formatReply(reply)
-    renewDeadline()
-    if (reply.code === 221 || reply.code === 421) state = 'closing'
+    clock.turn(session.reception !== undefined)
+    if (reply.code === 221 || reply.code === 421) {
+      ended = reply.code === 221 ? 'quit' : reply === replies.shuttingDown ? 'drained' : 'errors'
+      state = 'closing'
+    } else if (session.startTls) flushThenSecure()
     else if (draining && session.reception === undefined) say(replies.shuttingDown)
     if (output.length > MOST_OUTPUT) flush()
   }
 
-  function sayLast(reply: Reply): void {
+  function flushThenSecure(): void {
+    session.startTls = false
+    flush()
+    if (state !== 'closing') startTls()
+  }
+
+  function end(how: Ended, reply: Reply): void {
+    ended = how
     clearTimeout(pregreet)
     output += formatReply(reply)
     state = 'closing'
@@ -184,43 +261,29 @@ export function serveConnection(socket: Socket, session: Session, { pregreetDela
 
   /** Our side is done. What the client still sends is read and dropped, or a reset would swallow our last reply. */
   function leave(): void {
-    noteGone()
+    leaveTransaction(session, { ours: state === 'closing' })
     state = 'closing'
     input = NOTHING
     if (socket.writableEnded) return
-    deadline = performance.now() + timeouts.linger
+    clock.last(timeouts.linger)
     socket.end()
     socket.resume()
   }
 
-  /** A transaction ends with the connection; nothing of it is kept. */
-  function noteGone(): void {
-    const { transaction, reception, client } = session
-    if (transaction !== undefined && state !== 'closing') {
-      metrics.connectionErrors.inc('reset')
-      const stage = reception === undefined ? 'rcpt' : 'data'
-      log.info({ queueId: transaction.queueId, client: client.address, stage }, 'client-gone')
-    }
-    resetSession(session)
-  }
-
-  function renewDeadline(): void {
-    progress = 0
-    const timeout = session.reception === undefined ? timeouts.command : timeouts.data
-    deadline = Math.min(performance.now() + timeout, opened + timeouts.session)
-  }
-
   function expire(now: number): void {
-    if (now < deadline) return
+    if (!clock.isOver(now)) return
     if (state !== 'closing') metrics.connectionErrors.inc('timeout')
-    if (state === 'closing' || blocked) destroy()
-    else sayLast(replies.timedOut)
+    if (ended === 'closed') ended = 'timeout'
+    if (state === 'closing' || state === 'securing' || blocked) destroy()
+    else end('timeout', replies.timedOut)
   }
 
   function drain(): void {
     draining = true
-    if (state === 'closing' || state === 'waiting' || session.reception !== undefined) return
-    sayLast(replies.shuttingDown)
+    if (state === 'securing') destroy()
+    else if (state !== 'closing' && state !== 'waiting' && session.reception === undefined) {
+      end('drained', replies.shuttingDown)
+    }
   }
 
   function destroy(): void {
@@ -231,6 +294,6 @@ export function serveConnection(socket: Socket, session: Session, { pregreetDela
   /** A mistake of ours: this client is sent away to try again, everybody else goes on. */
   function fault(error: unknown): void {
     log.error({ err: error, client: session.client.address }, 'session-failed')
-    if (state !== 'closing') sayLast(replies.ownFault)
+    if (state !== 'closing') end('fault', replies.ownFault)
   }
 }

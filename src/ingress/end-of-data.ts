@@ -1,12 +1,15 @@
 // What follows the final dot: the message is refused, or made durable and accepted. One reply, one line in the log.
 import { summariseHeader } from '../mail/header.ts'
-import { type Reply, replyText, tryAgainLater } from '../mail/reply.ts'
-import { accept } from './accept.ts'
+import { type Reply, tryAgainLater } from '../mail/reply.ts'
+import { accept, type Ending } from './accept.ts'
 import { answerOf, type MaybePromise, when } from './answer.ts'
+import { forgiveErrors } from './errors.ts'
+import { inspectionFor } from './inspect.ts'
 import type { Reception } from './reception.ts'
+import { refusalOf } from './refuse.ts'
 import { loop } from './replies.ts'
 import { deadlineFor, type Session } from './session.ts'
-import { envelopeOf, inTransaction, type Transaction } from './transaction.ts'
+import { envelopeOf, type Transaction } from './transaction.ts'
 
 /** More `Received` fields than this mean a loop (RFC 5321 §6.3; Postfix's hopcount_limit). */
 const MOST_HOPS = 50
@@ -21,40 +24,53 @@ export function answerMessage(session: Session): MaybePromise<Reply> {
 }
 
 function judge(session: Session, reception: Reception, transaction: Transaction): MaybePromise<Reply> {
-  const { settings, client } = session
+  const { settings, client, summary } = session
   const { draft } = reception
-  const { queueId, reversePath } = transaction
+  const { queueId, reversePath, recipients } = transaction
   const { log, metrics, backends, now } = settings
   const started = performance.now()
-  const about = { queueId, client: client.address, reversePath, recipients: transaction.recipients.size }
-  if (reception.refusal !== undefined) return refuse(reception.refusal)
+  const about = { reversePath, recipients: recipients.size }
+  if (reception.refusal !== undefined) return refuse({ reply: reception.refusal })
   const { hopCount, messageId } = summariseHeader(draft.head)
   if (hopCount > MOST_HOPS) {
     reception.abandon()
-    return refuse(loop)
+    return refuse({ reply: loop })
   }
 
   const { size } = draft
   const envelope = envelopeOf(transaction)
   const message = { queueId, acceptedAt: now(), client, envelope, size, ...(messageId !== undefined && { messageId }) }
+  const inspect = inspectionFor(session, transaction, message, draft.head)
   let answered = false
-  const ask = () => accept(draft, message, backends, { log, givenUp: () => answered })
+  let ending: Ending | undefined
+  const ask = async () => {
+    ending = await accept(draft, message, backends, { log, givenUp: () => answered || session.gone, inspect })
+    return ending.reply
+  }
   return when(answerOf(ask, deadlineFor(settings, `accept ${queueId}`)), reply => {
     answered = true
-    if (reply.code >= 400) return refuse(reply)
-    session.errors = 0
+    if (reply.code >= 400) return refuse(ending ?? { reply })
+    forgiveErrors(session)
+    summary.accepted++
     metrics.messagesReceived.inc()
-    metrics.recipientsAccepted.inc(about.recipients)
+    metrics.recipientsAccepted.inc(recipients.size)
     metrics.messageSize.observe(size)
     metrics.acceptDuration.observe((performance.now() - started) / 1000)
-    log.info({ ...about, size, messageId }, 'accepted')
+    const { address, port, helo, esmtp, user, tls } = client
+    const who = {
+      client: address,
+      port,
+      helo,
+      esmtp,
+      ...(user !== undefined && { user }),
+      ...(tls !== undefined && { tls }),
+    }
+    log.info({ queueId, ...who, ...about, size, messageId }, 'accepted')
     return reply
   })
 
-  function refuse(refusal: Reply): Reply {
-    if (refusal.code >= 500) metrics.messagesRejected.inc('data')
-    else metrics.messagesDeferredAtIngress.inc()
-    log.info({ ...about, reply: replyText(refusal) }, refusal.code >= 500 ? 'rejected' : 'deferred')
-    return inTransaction(queueId, refusal)
+  function refuse(refused: Ending): Reply {
+    if (refused.reply.code < 500) metrics.messagesDeferredAtIngress.inc()
+    return refusalOf(session, 'data', { ...refused, queueId }, about)
   }
 }

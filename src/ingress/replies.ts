@@ -22,8 +22,25 @@ export const lineTooLong = reply(500, '5.5.2', 'Command line too long')
 export const bareLfInCommand = reply(500, '5.5.2', 'Command line must end in CRLF and have no other CR or LF')
 export const talkedTooEarly = reply(554, '5.5.1', 'Protocol error: talked before the greeting')
 
+export const unsupportedParameter = reply(555, '5.5.4', 'Unsupported parameter')
+export const notRecognized = reply(500, '5.5.2', 'Command not recognized')
+export const alreadyTls = reply(503, '5.5.1', 'TLS is on already')
+export const readyForTls = reply(220, '2.0.0', 'Ready to start TLS')
+export const startTlsFirst = reply(530, '5.7.0', 'Say STARTTLS first')
+export const authenticateFirst = reply(530, '5.7.0', 'Authentication required')
+export const authOutOfPlace = reply(503, '5.5.1', 'AUTH was said already, or a transaction is open')
+export const authenticated = reply(235, '2.7.0', 'Authentication successful')
+export const loginUnavailable = reply(454, '4.7.0', 'Temporary authentication failure, try again later')
+export const notYourAddress = reply(553, '5.7.1', 'Sender address is not one of this user')
+export const underPressure = {
+  queue: reply(451, '4.3.2', 'Too much mail is waiting here, try again later'),
+  disk: reply(451, '4.3.1', 'No room to store a message now, try again later'),
+} as const
+
 /** 421 is the last reply of a connection (RFC 5321 §3.8). */
 export const tooManyErrors = reply(421, '4.7.0', 'Too many errors')
+export const tooManyRefused = reply(421, '4.7.0', 'Too many refused recipients')
+export const tooManyLogins = reply(421, '4.7.0', 'Too many failed logins')
 export const tooMuch = reply(421, '4.7.0', 'Too much unusable input')
 export const timedOut = reply(421, '4.4.2', 'Timeout')
 export const shuttingDown = reply(421, '4.3.2', 'Shutting down, try again later')
@@ -59,7 +76,6 @@ export function hello(hostname: string): Reply {
   return reply(250, '', hostname)
 }
 
-export function extendedHello(hostname: string, messageSize: number): Reply {
-  const extensions = ['PIPELINING', `SIZE ${messageSize}`, '8BITMIME', 'SMTPUTF8', 'ENHANCEDSTATUSCODES']
+export function extendedHello(hostname: string, extensions: readonly string[]): Reply {
   return reply(250, '', [hostname, ...extensions].join('\n'))
 }

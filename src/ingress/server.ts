@@ -2,45 +2,37 @@
 // Rejects at the start when an address cannot be had; afterwards nothing that a client does ends it.
 import type { Server, Socket } from 'node:net'
 import { formatReply } from '../mail/reply.ts'
+import type { ListenerMode } from '../plugins/plugin.ts'
 import { createClientCount } from './client-count.ts'
-import { type Connection, serveConnection } from './connection.ts'
-import { type LimitSettings, limitsOf, type Timeouts } from './limits.ts'
+import { type Connection, type Ended, serveConnection } from './connection.ts'
+import { type IngressSettings, type Policy, policyOf } from './ingress-settings.ts'
+import type { Timeouts } from './limits.ts'
 import { type Address, addressOf, listen } from './listen.ts'
-import type { Policy } from './policy.ts'
-import type { BareNewline } from './reception.ts'
-import { createRelayControl, type RelaySettings } from './relay-control.ts'
+import { readProxyHeader } from './proxied.ts'
 import { tooManyConnections } from './replies.ts'
-import { openSession, type SessionSettings } from './session.ts'
+import { openSession, type Peer, type Session } from './session.ts'
 
-export type IngressOptions = Pick<SessionSettings, 'hostname' | 'backends' | 'log' | 'metrics' | 'now'> &
-  Readonly<{
-    listeners: readonly (Address & Readonly<{ mode: 'mx' }>)[]
-    limits: LimitSettings
-    relay: RelaySettings
-    policy?: Policy
-    /** Milliseconds to wait before greeting; 0, the default, greets at once. */
-    pregreetDelay?: number
-    bareNewline?: BareNewline
-  }>
+export type Listener = Address & Readonly<{ mode: ListenerMode }>
+
+export type IngressOptions = IngressSettings & Readonly<{ listeners: readonly Listener[] }>
 
 export type Ingress = Readonly<{
   addresses: readonly Address[]
+  /** From now on new connections meet these settings; those that are open go on with theirs. */
+  reconfigure(settings: IngressSettings): void
   /** Stops listening, lets messages that are coming in have their reply within `timeout` ms, sends the others away. */
   drain(timeout: number): Promise<void>
 }>
 
 /** Rejects with an Error that says what to do when a listener cannot be opened or a setting makes no sense. */
-export async function startIngress(options: IngressOptions): Promise<Ingress> {
-  const { hostname, relay, policy = {}, bareNewline = 'normalize', pregreetDelay = 0, log, metrics } = options
-  const { backends, now } = options
-  const limits = limitsOf(options.limits)
-  const relayControl = createRelayControl(relay, hostname)
-  const shared = { hostname, limits, relay: relayControl, policy, bareNewline, backends, log, metrics, now }
+export async function startIngress({ listeners, ...settings }: IngressOptions): Promise<Ingress> {
+  const { log, metrics } = settings
+  let policy = policyOf(settings)
   const connections = new Set<Connection>()
-  const clients = createClientCount(limits.connectionsPerClient)
+  const clients = createClientCount()
   let closed = () => {}
 
-  function admit(socket: Socket): void {
+  async function admit(socket: Socket, mode: ListenerMode): Promise<void> {
     // A client may be gone already; without this listener its reset would end the process.
     socket.on('error', () => {})
     const { remoteAddress, remotePort } = socket
@@ -48,43 +40,65 @@ export async function startIngress(options: IngressOptions): Promise<Ingress> {
       socket.destroy()
       return
     }
-    const address = remoteAddress.replace(/^::ffff:(?=\d+\.)/i, '')
+    const direct: Peer = { address: remoteAddress.replace(/^::ffff:(?=\d+\.)/i, ''), port: remotePort, mode }
+    if (!policy.isProxy(direct.address)) {
+      enter(socket, direct, policy)
+      return
+    }
+    const proxied = await readProxyHeader(socket, policy.shared.limits.timeouts.handshake)
+    if (proxied.outcome === 'refused') {
+      metrics.connectionErrors.inc('proxy')
+      log.warn({ client: direct.address, why: proxied.why }, 'proxy-refused')
+      socket.destroy()
+    } else enter(socket, proxied.outcome === 'client' ? { ...proxied, mode } : direct, policy)
+  }
+
+  function enter(socket: Socket, peer: Peer, { shared, allows, tls, pregreetDelay }: Policy): void {
+    const { address, port, mode } = peer
+    const { limits } = shared
+    const most = allows(address) ? Number.POSITIVE_INFINITY : limits.connectionsPerClient
     const reason = connections.size >= limits.connections ? 'too-many' : 'too-many-from-client'
-    if (reason === 'too-many' || !clients.enter(address)) {
-      turnAway(socket, reason)
+    if (reason === 'too-many' || !clients.enter(address, most)) {
+      turnAway(socket, address, reason)
       return
     }
     metrics.connectionsTotal.inc()
     metrics.connectionsActive.inc()
-    const session = openSession(shared, address, remotePort)
-    const connection = serveConnection(socket, session, { pregreetDelay, onClose })
+    log.debug({ client: address, port, mode }, 'connected')
+    const session = openSession(shared, peer)
+    const implicitTls = mode === 'submissions'
+    const connection = serveConnection(socket, session, { tls, implicitTls, pregreetDelay, onClose })
     connections.add(connection)
 
-    function onClose(seconds: number): void {
+    function onClose({ seconds, ended }: Readonly<{ seconds: number; ended: Ended }>): void {
       connections.delete(connection)
       clients.leave(address)
       metrics.connectionsActive.dec()
       metrics.connectionDuration.observe(seconds)
+      log.info({ ...summaryOf(session), seconds: Number(seconds.toFixed(3)), ended }, 'session-ended')
       if (connections.size === 0) closed()
     }
   }
 
-  function turnAway(socket: Socket, reason: 'too-many' | 'too-many-from-client'): void {
+  function turnAway(socket: Socket, client: string, reason: 'too-many' | 'too-many-from-client'): void {
     metrics.connectionErrors.inc(reason)
-    log.info({ client: socket.remoteAddress, reason }, 'turned-away')
+    log.info({ client, reason }, 'turned-away')
     socket.end(formatReply(tooManyConnections), 'latin1', () => socket.destroySoon())
   }
 
-  const servers = await listenOnAll(options.listeners, admit)
+  const servers = await listenOnAll(listeners, (socket, mode) => void admit(socket, mode))
   for (const server of servers) server.on('error', error => log.error({ err: error }, 'listener-failed'))
   const sweep = setInterval(() => {
     const now = performance.now()
     for (const connection of connections) connection.expire(now)
-  }, sweepInterval(limits.timeouts))
+  }, sweepInterval(policy.shared.limits.timeouts))
   sweep.unref()
 
   return {
     addresses: servers.map(addressOf),
+    reconfigure(changed) {
+      policy = policyOf(changed)
+    },
     async drain(timeout) {
       for (const server of servers) server.close()
       const allClosed = connections.size === 0 ? undefined : new Promise<void>(resolve => (closed = resolve))
@@ -99,11 +113,15 @@ export async function startIngress(options: IngressOptions): Promise<Ingress> {
   }
 }
 
+type OnConnection = (socket: Socket, mode: ListenerMode) => void
+
 /** All or none. */
-async function listenOnAll(listeners: readonly Address[], onConnection: (socket: Socket) => void): Promise<Server[]> {
+async function listenOnAll(listeners: readonly Listener[], onConnection: OnConnection): Promise<Server[]> {
   const servers: Server[] = []
   try {
-    for (const listener of listeners) servers.push(await listen(listener, onConnection))
+    for (const listener of listeners) {
+      servers.push(await listen(listener, socket => onConnection(socket, listener.mode)))
+    }
     return servers
   } catch (error) {
     for (const server of servers) server.close()
@@ -114,4 +132,27 @@ async function listenOnAll(listeners: readonly Address[], onConnection: (socket:
 /** One timer for all connections: a deadline may be missed by a quarter of the shortest time, at most by a second. */
 function sweepInterval(timeouts: Timeouts): number {
   return Math.min(1000, Math.max(5, Math.min(...Object.values(timeouts)) / 4))
+}
+
+/** What is told of a session at its end; commands as Postfix counts them: good ones, or `good/all`. */
+function summaryOf({ client, mode, summary, forwarded }: Session): Readonly<Record<string, unknown>> {
+  const { address, port, helo, esmtp, user, tls } = client
+  const commands = Object.fromEntries(
+    Array.from(summary.commands, ([verb, { good, all }]) => [
+      verb.toLowerCase(),
+      good === all ? all : `${good}/${all}`,
+    ]),
+  )
+  return {
+    client: address,
+    port,
+    mode,
+    ...(helo !== '' && { helo, esmtp }),
+    ...(tls !== undefined && { tls }),
+    ...(user !== undefined && { user }),
+    ...(forwarded !== undefined && { forwarded }),
+    commands,
+    accepted: summary.accepted,
+    refused: summary.refused,
+  }
 }

@@ -1,74 +1,142 @@
 // An SMTP session: the dialogue from greeting to QUIT, as commands in and replies out (RFC 5321 §4). Knows no sockets.
 // Each command gets exactly one reply, at once or as a promise, and is asked only after the one before was answered;
-// 221 and 421 end the session, 354 starts a reception. A fault while deciding costs its own command a 451, no more.
-import { parseForwardPath, parseReversePath } from '../mail/address.ts'
+// 221 and 421 end the session, 354 starts a reception, `startTls` a handshake. A fault while deciding costs its own
+// command a 451, no more. What the commands do is in a file each: hello, mail, rcpt, data, auth, xclient.
 import type { Client } from '../mail/envelope.ts'
-import { mintQueueId } from '../mail/queue-id.ts'
-import { type Reply, replyText } from '../mail/reply.ts'
+import type { Reply } from '../mail/reply.ts'
+import type { HeaderField } from '../mail/verdict.ts'
 import type { Log } from '../platform/log.ts'
 import type { Metrics } from '../platform/metrics.ts'
+import type { Chain } from '../plugins/chain.ts'
+import type { ListenerMode, SessionView, TransactionView } from '../plugins/plugin.ts'
 import type { Backends } from '../storage/backends.ts'
-import { answerOf, type Deadline, type MaybePromise, when } from './answer.ts'
+import type { Deadline, MaybePromise } from './answer.ts'
+import { when } from './answer.ts'
+import { continueAuth, type Login, startAuth } from './auth.ts'
+import type { BeforeQueueScan } from './before-queue.ts'
 import { type Command, parseCommand } from './command.ts'
+import { data } from './data.ts'
+import { countError } from './errors.ts'
+import { hello } from './hello.ts'
 import type { Limits } from './limits.ts'
-import { objectionOf, type Policy } from './policy.ts'
-import { type BareNewline, type Reception, startReception, tooLarge } from './reception.ts'
-import { mayRelay, type RelayControl } from './relay-control.ts'
+import { mail } from './mail.ts'
+import { rcpt } from './rcpt.ts'
+import type { BareNewline, Reception } from './reception.ts'
+import { refusalOf } from './refuse.ts'
+import type { RelayControl } from './relay-control.ts'
 import * as replies from './replies.ts'
-import { inTransaction, type Transaction } from './transaction.ts'
+import type { SaslStep } from './sasl.ts'
+import type { Transaction } from './transaction.ts'
+import type { XforwardAttributes } from './xclient.ts'
+import { nameClient } from './xclient-command.ts'
 
 /** What all sessions share. */
 export type SessionSettings = Readonly<{
   hostname: string
   limits: Limits
   relay: RelayControl
-  policy: Policy
+  chain: Chain
   bareNewline: BareNewline
   backends: Pick<Backends, 'messages' | 'records' | 'scanJobs' | 'together'>
+  /** STARTTLS is offered. */
+  tls: boolean
+  /** Absent: nobody can log in. */
+  login?: Login | undefined
+  /** Users send only as addresses of their own. */
+  ownAddressesOnly: boolean
+  /** True for clients that may say XCLIENT and XFORWARD. */
+  mayNameClients(address: string): boolean
+  /** Why no mail can be taken now; undefined when it can. */
+  pressure(): Pressure | undefined
+  /** Asks the scanners while the client waits; absent: mail is scanned after the 250. */
+  beforeQueue?: BeforeQueueScan | undefined
   log: Log
   metrics: Metrics
   /** Milliseconds since 1970. */
   now: () => number
 }>
 
+export type Pressure = 'queue' | 'disk'
+
 export type Session = {
   readonly settings: SessionSettings
+  readonly mode: ListenerMode
+  /** May say XCLIENT: the address of the connection itself counts, not one that was named. */
+  readonly mayNameClients: boolean
   /** `helo` is '' until the client said it. */
   client: Client
+  /** Addresses of the authenticated user, where they are known. */
+  userAddresses: readonly string[] | undefined
+  /** An AUTH exchange that waits for the client's next line. */
+  sasl: Extract<SaslStep, { kind: 'challenge' }> | undefined
+  /** STARTTLS was answered with 220: what comes next is the handshake. */
+  startTls: boolean
   transaction: Transaction | undefined
   /** Set between 354 and the end of DATA. */
   reception: Reception | undefined
+  /** Of the connect hooks; every transaction begins with them. */
+  suspicions: readonly string[]
+  tags: readonly HeaderField[]
   /** Refused commands and recipients since the last accepted message. */
   errors: number
+  /** Commands that lead nowhere since the last accepted message: NOOP, RSET, EHLO … */
+  idle: number
+  refusedRecipients: number
+  failedLogins: number
+  /** What a relay said about the origin of its mail (XFORWARD). */
+  forwarded: XforwardAttributes | undefined
+  /** The connection is closed: nobody hears a reply. */
+  gone: boolean
+  readonly summary: Summary
 }
 
-export function openSession(settings: SessionSettings, address: string, port: number): Session {
-  const client = { address, port, helo: '', esmtp: false }
-  return { settings, client, transaction: undefined, reception: undefined, errors: 0 }
+/** For the one line at the end. `commands`: how often each was said, and how often it was not refused. */
+export type Summary = { commands: Map<string, { good: number; all: number }>; accepted: number; refused: number }
+
+export type Peer = Readonly<{ address: string; port: number; mode: ListenerMode }>
+
+export function openSession(settings: SessionSettings, { address, port, mode }: Peer): Session {
+  return {
+    settings,
+    mode,
+    mayNameClients: settings.mayNameClients(address),
+    client: { address, port, helo: '', esmtp: false },
+    userAddresses: undefined,
+    sasl: undefined,
+    startTls: false,
+    transaction: undefined,
+    reception: undefined,
+    suspicions: [],
+    tags: [],
+    errors: 0,
+    idle: 0,
+    refusedRecipients: 0,
+    failedLogins: 0,
+    forwarded: undefined,
+    gone: false,
+    summary: { commands: new Map(), accepted: 0, refused: 0 },
+  }
 }
 
-/** 220, or what the policy has against this client, as 554 or 421 (RFC 5321 §3.1). */
-export function greet({ settings, client }: Session): MaybePromise<Reply> {
-  const { policy, hostname } = settings
-  const objection = objectionOf(() => policy.connect?.(client), deadlineFor(settings, 'connect'))
-  return when(objection, refusal => {
+/** 220, or what a plugin has against this client, as 554 or 421 (RFC 5321 §3.1). */
+export function greet(session: Session): MaybePromise<Reply> {
+  const { chain, hostname } = session.settings
+  return when(chain.connect(viewOf(session)), outcome => {
+    session.suspicions = outcome.suspicions
+    session.tags = outcome.headers
+    const { refusal } = outcome
     if (refusal === undefined) return replies.greeting(hostname)
-    return { ...refusal, code: refusal.code < 500 ? 421 : 554 }
+    const reply = { ...refusal.reply, code: refusal.reply.code < 500 ? 421 : 554 }
+    return refusalOf(session, 'connect', { ...refusal, reply })
   })
 }
 
 /** The reply to one command line (without its CRLF). */
-export function answerCommand(session: Session, line: Buffer): MaybePromise<Reply> {
-  return when(answer(session, parseCommand(line)), reply => countError(session, reply))
-}
-
-/** Replaces the reply by 421 when the client has made too many errors; any 5yz is one. */
-export function countError(session: Session, reply: Reply): Reply {
-  if (reply.code < 500) return reply
-  session.errors++
-  if (session.errors <= session.settings.limits.errors) return reply
-  session.settings.metrics.connectionErrors.inc('errors')
-  return replies.tooManyErrors
+export function answerLine(session: Session, line: Buffer): MaybePromise<Reply> {
+  const { sasl } = session
+  if (sasl !== undefined) return when(continueAuth(session, sasl, line), reply => answered(session, 'AUTH', reply))
+  const command = parseCommand(line)
+  return when(answer(session, command), reply => answered(session, command.verb, reply))
 }
 
 /** Ends what is in progress without a trace, as RSET does; also when the client is gone. */
@@ -78,20 +146,44 @@ export function resetSession(session: Session): void {
   session.transaction = undefined
 }
 
+/** The handshake is done: what was said before it is forgotten (RFC 3207 §4.2). */
+export function secureSession(session: Session, tls: string): void {
+  resetSession(session)
+  session.startTls = false
+  const { address, port } = session.client
+  session.client = { address, port, helo: '', esmtp: false, tls }
+}
+
 export function deadlineFor({ limits, log }: SessionSettings, what: string): Deadline {
   return { milliseconds: limits.timeouts.answer, log, what }
 }
 
+/** May send to any domain. */
+export function isTrusted({ settings, client }: Session): boolean {
+  return client.user !== undefined || settings.relay.trusts(client.address)
+}
+
+export function viewOf(session: Session): SessionView {
+  const { client, mode, suspicions } = session
+  return { client, mode, trusted: isTrusted(session), suspicions }
+}
+
+export function transactionView(session: Session, transaction: Transaction): TransactionView {
+  const { queueId, reversePath, recipients, suspicions } = transaction
+  return { ...viewOf(session), queueId, reversePath, recipients: [...recipients], suspicions }
+}
+
 function answer(session: Session, command: Command): MaybePromise<Reply> {
-  const { hostname, limits } = session.settings
   switch (command.verb) {
     case 'refused':
       return command.reply
     case 'EHLO':
     case 'HELO':
-      resetSession(session)
-      session.client = { ...session.client, helo: printable(command.name), esmtp: command.verb === 'EHLO' }
-      return command.verb === 'HELO' ? replies.hello(hostname) : replies.extendedHello(hostname, limits.messageSize)
+      return hello(session, command)
+    case 'STARTTLS':
+      return startTls(session)
+    case 'AUTH':
+      return startAuth(session, command)
     case 'MAIL':
       return mail(session, command)
     case 'RCPT':
@@ -111,84 +203,27 @@ function answer(session: Session, command: Command): MaybePromise<Reply> {
       return replies.notImplemented
     case 'HELP':
       return replies.help
+    case 'XCLIENT':
+    case 'XFORWARD':
+      return session.mayNameClients ? nameClient(session, command) : replies.notRecognized
   }
 }
 
-/** The name goes into headers, logs and pages: what no host name has is made harmless here, once. */
-function printable(name: string): string {
-  return name.replaceAll(/[^A-Za-z0-9._:[\]-]/g, '?')
+/** RFC 3207 §4. */
+function startTls(session: Session): Reply {
+  if (!session.settings.tls) return replies.notImplemented
+  if (session.client.tls !== undefined) return replies.alreadyTls
+  session.startTls = true
+  return replies.readyForTls
 }
 
-function mail(session: Session, command: Extract<Command, { verb: 'MAIL' }>): MaybePromise<Reply> {
-  const { settings, client } = session
-  if (client.helo === '') return replies.helloFirst
-  if (session.transaction !== undefined) return replies.nestedMail
-  const { path, size, body, smtputf8 } = command
-  const queueId = mintQueueId(settings.now())
-  const sender = parseReversePath(path, smtputf8)
-  if (!sender.ok) return reject(session, 'mail', queueId, replies.addressRefused(sender.problem, 'reversePath'))
-  const reversePath = sender.address
-  if (size > settings.limits.messageSize) {
-    return reject(session, 'mail', queueId, tooLarge(settings.limits.messageSize), { reversePath, size })
-  }
-  const ask = () => settings.policy.sender?.(client, reversePath)
-  return when(objectionOf(ask, deadlineFor(settings, 'sender')), objection => {
-    if (objection !== undefined) return reject(session, 'mail', queueId, objection, { reversePath })
-    session.transaction = { queueId, reversePath, smtputf8, body, recipients: new Set() }
-    return inTransaction(queueId, replies.senderOk)
-  })
-}
-
-function rcpt(session: Session, path: string): MaybePromise<Reply> {
-  const { settings, client, transaction } = session
-  if (transaction === undefined) return replies.mailFirst
-  const { queueId, reversePath, recipients } = transaction
-  const { relay, limits, policy } = settings
-  const refuse = (reply: Reply, recipient?: string) =>
-    reject(session, 'rcpt', queueId, reply, { reversePath, ...(recipient !== undefined && { recipient }) })
-
-  const parsed = parseForwardPath(path, transaction.smtputf8)
-  if (!parsed.ok) return refuse(replies.addressRefused(parsed.problem, 'forwardPath'))
-  const recipient = parsed.address === 'postmaster' ? relay.postmaster : parsed.address
-  if (recipient === undefined || !mayRelay(relay, client.address, recipient)) {
-    return refuse(replies.relayDenied, parsed.address)
-  }
-  if (recipients.has(recipient)) return inTransaction(queueId, replies.recipientOk)
-  if (recipients.size >= limits.recipients) return inTransaction(queueId, replies.tooManyRecipients)
-  const ask = () => policy.recipient?.(client, reversePath, recipient)
-  return when(objectionOf(ask, deadlineFor(settings, 'recipient')), objection => {
-    if (objection !== undefined) return refuse(objection, recipient)
-    recipients.add(recipient)
-    return inTransaction(queueId, replies.recipientOk)
-  })
-}
-
-function data(session: Session): MaybePromise<Reply> {
-  const { settings, transaction } = session
-  if (transaction === undefined) return replies.mailFirst
-  const { queueId, recipients } = transaction
-  if (recipients.size === 0) return inTransaction(queueId, replies.noRecipients)
-  const { limits, bareNewline, log, backends } = settings
-  const begin = () => {
-    const { messageSize, timeouts } = limits
-    const options = { queueId, messageSize, bareNewline, answerTimeout: timeouts.answer, log }
-    session.reception = startReception(backends.messages.draft(queueId), options)
-    return replies.goAhead
-  }
-  return when(answerOf(begin, deadlineFor(settings, 'draft')), reply => inTransaction(queueId, reply))
-}
-
-/** Refuses a step of a transaction: one line in the log, one count, and the queue id in the reply. */
-function reject(
-  { settings, client }: Session,
-  stage: 'mail' | 'rcpt',
-  queueId: string,
-  refusal: Reply,
-  about: Readonly<Record<string, unknown>> = {},
-): Reply {
-  const reply = inTransaction(queueId, refusal)
-  if (reply.code >= 500) settings.metrics.messagesRejected.inc(stage)
-  const event = reply.code >= 500 ? 'rejected' : 'deferred'
-  settings.log.info({ queueId, client: client.address, stage, ...about, reply: replyText(refusal) }, event)
-  return reply
+function answered(session: Session, verb: string, reply: Reply): MaybePromise<Reply> {
+  // An exchange counts when it is over.
+  if (session.sasl !== undefined) return reply
+  const { summary } = session
+  const count = summary.commands.get(verb) ?? { good: 0, all: 0 }
+  count.all++
+  if (reply.code < 400) count.good++
+  summary.commands.set(verb, count)
+  return countError(session, reply)
 }

@@ -2,6 +2,7 @@
 // RSET, EHLO or the end of the session. Its queue id is in every reply that belongs to it.
 import type { Envelope } from '../mail/envelope.ts'
 import { type Reply, reply } from '../mail/reply.ts'
+import type { HeaderField } from '../mail/verdict.ts'
 
 export type Transaction = Readonly<{
   queueId: string
@@ -10,6 +11,9 @@ export type Transaction = Readonly<{
   body: Envelope['body']
   /** Each address once, in the order of the first RCPT. */
   recipients: Set<string>
+  /** What plugins found odd, and the header fields that they want in front of the message. */
+  suspicions: string[]
+  tags: HeaderField[]
 }>
 
 export function envelopeOf({ reversePath, smtputf8, body, recipients }: Transaction): Envelope {

@@ -1,7 +1,7 @@
 // The message record: everything we know about one accepted message but its content.
 // Its events, in order, are the answer to "where is my mail?".
 import type { Client, Envelope } from './envelope.ts'
-import type { Decision, Finding } from './verdict.ts'
+import type { Decision, Finding, HeaderField } from './verdict.ts'
 
 /** Where one recipient's copy stands. The last five are ends; the ledger proves that nothing is anywhere else. */
 export type RecipientState =
@@ -41,6 +41,8 @@ export type AcceptedMessage = Readonly<{
   size: number
   /** Message-ID of the header with its angle brackets; absent where there is none. */
   messageId?: string
+  /** Header fields that session policies want in front of it. */
+  tags?: readonly HeaderField[]
 }>
 
 /** A step of a message's story. `at` is in milliseconds since 1970. */

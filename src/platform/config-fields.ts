@@ -13,6 +13,26 @@ export const size = () => measure(parseSize, formatSize, z.number(), '^\\d+(\\.\
 export const duration = () =>
   measure(parseDuration, formatDuration, z.number().meta({ const: 0 }), '^(0|\\d+(\\.\\d+)?\\s*(ms|[smhdw]))$')
 
+/** Things per millisecond, as { amount, period }; written `60/m`, `500MB/h`. */
+export const rate = () =>
+  z.codec(z.string().meta({ pattern: '^\\d+(\\.\\d+)?\\s*([KMGkmg][Bb]?)?/(\\d*)(s|m|h|d)$' }), z.custom<Rate>(), {
+    decode: (input, context) => {
+      const [, amount = '', period = ''] = /^([^/]+)\/(\d*[smhd])$/.exec(input.replaceAll(' ', '')) ?? []
+      try {
+        return { amount: parseSize(amount), period: parseDuration(/^\d/.test(period) ? period : `1${period}`) }
+      } catch {
+        const message = `expected an amount per time such as 60/m or 500MB/h, not "${input}"`
+        context.issues.push({ code: 'custom', message, input })
+        return z.NEVER
+      }
+    },
+    encode: ({ amount, period }) =>
+      `${amount % 1024 === 0 ? formatSize(amount) : amount}/${formatDuration(period).replace(/^1(?=[smhd])/, '')}`,
+  })
+
+/** `amount` things in `period` milliseconds. */
+export type Rate = Readonly<{ amount: number; period: number }>
+
 function measure(
   parse: (input: string | number) => number,
   format: (value: number) => string,

@@ -2,10 +2,11 @@
 // file, line and column, as one ConfigError; nothing is guessed and nothing half-valid gets through.
 // Relative paths in the file are relative to the working directory.
 import { existsSync, readFileSync } from 'node:fs'
+import type { z } from 'zod'
 import { type Config, configSchema } from './config.ts'
 import { ConfigError, describeIssue, didYouMean, formatKey } from './config-errors.ts'
 import { type Contradiction, contradictions } from './config-rules.ts'
-import { isGroup, isSecret, keysOf, schemaAt, valueAt } from './config-shape.ts'
+import { isGroup, isSecret, keysOf, memberOf, schemaAt, valueAt } from './config-shape.ts'
 import { type Environment, resolveVariables } from './config-variables.ts'
 import { type Located, readYaml } from './config-yaml.ts'
 import { environment } from './environment.ts'
@@ -55,7 +56,7 @@ export function parseConfig(text: string, { file, env }: Readonly<{ file: string
   const written = resolveVariables(source.value, configSchema, { env, report })
   const result = configSchema.safeParse(written)
   const wrong: Path[] = []
-  for (const issue of result.error?.issues ?? []) {
+  for (const issue of (result.error?.issues ?? []).flatMap(issue => issuesBehind(issue, written))) {
     if (issue.code !== 'unrecognized_keys') {
       wrong.push(issue.path)
       report(issue.path, describeIssue(issue, valueAt(written, issue.path)))
@@ -71,6 +72,14 @@ export function parseConfig(text: string, { file, env }: Readonly<{ file: string
   if (result.success && reported.length === 0) return result.data
   const inOrder = reported.toSorted((one, other) => one.line - other.line || one.column - other.column)
   throw new ConfigError(inOrder)
+}
+
+/** What is wrong with the member that a value of a union means, instead of: that it is none of them. */
+function issuesBehind(issue: z.core.$ZodIssue, written: unknown): readonly z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union' || issue.errors.length === 0) return [issue]
+  const member = memberOf(schemaAt(configSchema, written, issue.path), valueAt(written, issue.path))
+  const behind = member === undefined ? undefined : issue.errors[member]
+  return behind?.map(inner => ({ ...inner, path: [...issue.path, ...inner.path] })) ?? [issue]
 }
 
 function validKeys(written: unknown, path: Path): string[] {
@@ -96,7 +105,7 @@ function brokenRules(written: unknown, wrong: readonly Path[]): readonly Contrad
       return contradictions(data).filter(({ reads }) => !reads.some(doubtful))
     }
     // A required key is missing: the group that needs it goes as a whole.
-    remove = error.issues.map(({ path }) => path.slice(0, -1))
+    remove = error.issues.flatMap(issue => issuesBehind(issue, rest)).map(({ path }) => path.slice(0, -1))
   }
   return []
 }

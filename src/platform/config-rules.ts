@@ -1,6 +1,6 @@
 // What no single key can know: settings that contradict each other, and settings that are legal but surprising.
 // Pure. A contradiction stops the program; a warning is shown by `config check` and at the start.
-import { type Config, enabledPlugin, type Listener, type Plugin } from './config.ts'
+import { type Config, enabledPlugin, isBuiltin, type Listener, type Plugin } from './config.ts'
 import { formatSize } from './config-units.ts'
 
 type Path = readonly PropertyKey[]
@@ -10,7 +10,7 @@ export type Contradiction = Readonly<{ path: Path; message: string; reads: reado
 
 /** Everything in `config` that cannot work. */
 export function contradictions(config: Config): Contradiction[] {
-  return [...listenerRules(config), ...routeRules(config), ...pluginRules(config)]
+  return [...listenerRules(config), ...authRules(config), ...routeRules(config), ...pluginRules(config)]
 }
 
 /** Everything in `config` that works, but that its owner should know of; sentences for people. */
@@ -52,6 +52,14 @@ function listenerRules({ listeners, ops }: Config): Contradiction[] {
     found.push({ path: ['ops', 'port'], message: `port ${ops.port} is taken by listeners[${taken}]`, reads })
   }
   return found
+}
+
+/** Nobody could ever log in. */
+function authRules({ listeners, auth }: Config): Contradiction[] {
+  const first = listeners.findIndex(({ mode }) => mode !== 'mx')
+  if (first === -1 || auth.users_file !== undefined || auth.ldap !== undefined) return []
+  const message = `${listeners[first]!.mode} needs users: set auth.users_file or auth.ldap`
+  return [{ path: ['listeners', first, 'mode'], message, reads: [['listeners'], ['auth']] }]
 }
 
 type Endpoint = Pick<Listener, 'address' | 'port'>
@@ -102,8 +110,8 @@ function pluginRules({ plugins, limits }: Config): Contradiction[] {
       const message = `${plugin.name} is already in plugins[${earlier}]`
       found.push({ path: [...here, 'name'], message, reads: [[...here, 'name']] })
     }
-    const { key, size, remedy } = scannerLimit(plugin)
-    if (!plugin.enabled || size === undefined || size >= limits.message_size) continue
+    const { key, size, remedy } = scannerLimit(plugin) ?? {}
+    if (!plugin.enabled || key === undefined || size === undefined || size >= limits.message_size) continue
     const path = [...here, 'config', key]
     const reads = [path, [...here, 'config', 'on_error'], [...here, 'enabled'], ['limits', 'message_size']]
     found.push({ path, message: `${formatSize(size)} is below ${limit}: ${remedy}`, reads })
@@ -112,7 +120,8 @@ function pluginRules({ plugins, limits }: Config): Contradiction[] {
 }
 
 /** The largest message that a scanner takes, where a larger one would have nowhere to go. */
-function scannerLimit(plugin: Plugin): Readonly<{ key: string; size: number | undefined; remedy: string }> {
+function scannerLimit(plugin: Plugin): Readonly<{ key: string; size: number | undefined; remedy: string }> | undefined {
+  if (!isBuiltin(plugin)) return undefined
   switch (plugin.name) {
     case 'clamav': {
       const remedy =
@@ -126,5 +135,7 @@ function scannerLimit(plugin: Plugin): Readonly<{ key: string; size: number | un
         'with on_error: defer, larger messages would wait until they expire; raise max_message of rspamd and this, or choose hold or tag'
       return { key: 'max_size', size: on_error === 'defer' ? max_size : undefined, remedy }
     }
+    default:
+      return undefined
   }
 }

@@ -17,14 +17,24 @@ export function unwrap(schema: Schema): Schema {
 export function keysOf(schema: Schema | undefined, value?: unknown): ReadonlyMap<string, Schema> {
   const type = schema && unwrap(schema)
   if (type instanceof z.ZodObject) return new Map(Object.entries(type.shape))
-  if (!(type instanceof z.ZodDiscriminatedUnion) || !isGroup(value)) return NO_KEYS
-  const { discriminator } = type.def
-  for (const option of type.options) {
-    const shape = keysOf(option)
-    const name = shape.get(discriminator)
-    if (name !== undefined && z.safeParse(name, value[discriminator]).success) return shape
-  }
-  return NO_KEYS
+  if (!(type instanceof z.ZodUnion) || !isGroup(value)) return NO_KEYS
+  const option = type.options.find(option => isNamed(option, value))
+  return option === undefined ? NO_KEYS : keysOf(option, value)
+}
+
+/** Which member of a union of groups `value` means by its name; the first where the name means none; else undefined. */
+export function memberOf(schema: Schema | undefined, value: unknown): number | undefined {
+  const type = schema && unwrap(schema)
+  if (!(type instanceof z.ZodUnion) || type instanceof z.ZodDiscriminatedUnion || !isGroup(value)) return undefined
+  return Math.max(
+    0,
+    type.options.findIndex(option => isNamed(option, value)),
+  )
+}
+
+function isNamed(option: Schema, value: Record<string, unknown>): boolean {
+  const name = keysOf(option, value).get('name')
+  return name !== undefined && z.safeParse(name, value.name).success
 }
 
 /** The type of a list's elements. */

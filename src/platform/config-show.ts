@@ -9,7 +9,12 @@ const MASK = '********'
 
 /** YAML text that ends with a newline. */
 export function formatConfig(config: Config): string {
-  return stringify(printable(z.encode(configSchema, config), configSchema))
+  return stringify(printableConfig(config))
+}
+
+/** The same as a value: units as people write them, secrets masked. */
+export function printableConfig(config: Config): unknown {
+  return printable(z.encode(configSchema, config), configSchema)
 }
 
 function printable(value: unknown, schema: z.core.$ZodType | undefined): unknown {

@@ -7,7 +7,6 @@ import {
   domain,
   domainPattern,
   duration,
-  host,
   hostname,
   isDomain,
   listenAddress,
@@ -17,6 +16,7 @@ import {
   secret,
   size,
 } from './config-fields.ts'
+import { builtinPlugin, plugin } from './config-plugins.ts'
 
 const SCANS_PER_CORE = 4
 
@@ -28,75 +28,13 @@ const listener = z.strictObject({
   port: port().describe('25 in production; 2525 needs no privileges; 0 takes any free one'),
   mode: z
     .enum(['mx', 'submission', 'submissions'])
-    .refine(mode => mode === 'mx', { error: ({ input }) => `${input} is not built yet: only mx is` })
     .prefault('mx')
-    .describe('mx: mail for our domains from anyone. The submission modes are not built yet'),
+    .describe('mx: mail for our domains from anyone. submission: AUTH over STARTTLS. submissions: TLS from the start'),
 })
 
 const route = z.strictObject({
   domains: z.array(domainPattern()).min(1).describe('example.com, *.example.com or *; the most specific one wins'),
   to: nextHop().describe('maildir:PATH, smtp://HOST:PORT or lmtp://HOST:PORT'),
-})
-
-const clamav = z.strictObject({
-  name: z.literal('clamav'),
-  enabled: z.boolean().prefault(true).describe('false: mail is not scanned for viruses'),
-  config: z
-    .strictObject({
-      host: host().prefault('127.0.0.1').describe('Where clamd listens'),
-      port: port().min(1).prefault(3310).describe('TCPSocket of clamd'),
-      timeout: duration().prefault('30s').describe('For the whole scan; after it, on_error decides'),
-      action: z
-        .enum(['reject', 'quarantine', 'tag', 'discard'])
-        .prefault('reject')
-        .describe('What a virus leads to; reject means quarantine once a message was accepted'),
-      log_clean: z.boolean().prefault(false).describe('true: a log line for clean messages too'),
-      heuristics: z
-        .enum(['quarantine', 'tag', 'deliver'])
-        .prefault('quarantine')
-        .describe('For what is suspicious but no known virus: encrypted archives, macros, exceeded limits'),
-      on_error: z
-        .enum(['defer', 'hold', 'tag'])
-        .prefault('defer')
-        .describe('When clamd fails: defer tries again, hold waits for an operator, tag delivers unscanned mail'),
-      managed: z
-        .boolean()
-        .optional()
-        .describe('true: always start an own clamd; false: never; unset: where none answers'),
-      stream_max: size().optional().describe('StreamMaxLength of your clamd; at least limits.message_size'),
-    })
-    .prefault({}),
-})
-
-const rspamd = z.strictObject({
-  name: z.literal('rspamd'),
-  enabled: z.boolean().prefault(true).describe('false: mail is not scanned for spam'),
-  config: z
-    .strictObject({
-      host: host().prefault('127.0.0.1').describe('Where rspamd listens'),
-      port: port().min(1).prefault(11_333).describe('11333 is the normal worker; the controller, 11334, works as well'),
-      timeout: duration().prefault('15s').describe('For the whole scan; after it, on_error decides'),
-      reject_score: z.number().positive().prefault(15).describe('From this score on, `action` is taken'),
-      add_headers: z
-        .boolean()
-        .prefault(true)
-        .describe('false: header fields only on what is tagged or was not scanned'),
-      action: z
-        .enum(['quarantine', 'reject', 'tag'])
-        .prefault('quarantine')
-        .describe('What a score of reject_score leads to; reject means quarantine once a message was accepted'),
-      on_error: z
-        .enum(['defer', 'hold', 'tag'])
-        .prefault('tag')
-        .describe('When rspamd fails: defer tries again, hold waits for an operator, tag delivers with a header'),
-      managed: z
-        .boolean()
-        .optional()
-        .describe('true: always start an own rspamd; false: never; unset: where none answers'),
-      max_size: size().optional().describe('max_message of your rspamd; larger messages could not be scanned'),
-      password: secret().optional().describe("The controller's password, where it asks for one"),
-    })
-    .prefault({}),
 })
 
 export const configSchema = z.strictObject({
@@ -131,6 +69,16 @@ export const configSchema = z.strictObject({
       connections: z.int().min(1).prefault(1000).describe('At the same time; more are told 421'),
       connections_per_client: z.int().min(1).prefault(50).describe('At the same time from one IP address'),
       errors: z.int().min(1).prefault(20).describe('Refused commands in one session before it is closed'),
+      soft_errors: z.int().min(0).prefault(10).describe('From then on each error is answered a second later'),
+      refused_recipients: z.int().min(1).prefault(20).describe('Refused recipients in one session before it is closed'),
+      data_rate: size().prefault(100).describe('Octets per second that a client must bring in DATA, on average'),
+      session_timeout: duration().prefault('1h').describe('For a whole session'),
+      queued_messages: z.int().min(1).prefault(200_000).describe('Waiting in all queues; beyond it: 451 4.3.2'),
+      disk_reserve: size().prefault('256MB').describe('Room on the disk below which no mail is taken: 451 4.3.1'),
+      allowlist: z
+        .array(network())
+        .prefault([])
+        .describe('Clients to which the limits per client do not apply: monitoring, your own relays'),
       command_timeout: duration().prefault('5m').describe('Waiting for a command (RFC 5321 §4.5.3.2 asks for 5m)'),
       data_timeout: duration().prefault('3m').describe('Waiting for the next piece of a message (RFC 5321: 3m)'),
     })
@@ -143,15 +91,25 @@ export const configSchema = z.strictObject({
         .enum(['normalize', 'reject'])
         .prefault('normalize')
         .describe('A line end without CR: made CRLF, or refused. It never ends a message in either case'),
+      proxy_protocol: z
+        .array(network())
+        .prefault([])
+        .describe(
+          'Load balancers: their connections must begin with a PROXY header (v1, v2) and are the client it names',
+        ),
+      xclient: z
+        .array(network())
+        .prefault([])
+        .describe('Relays of yours that may name the client by XCLIENT or XFORWARD'),
     })
     .prefault({})
     .describe('How we speak SMTP'),
   scan: z
     .strictObject({
       wait: duration()
-        .refine(wait => wait === 0, 'scanning before the 250 is not built yet: only 0s is')
+        .refine(wait => wait <= 300_000, 'no client waits that long: at most 5m')
         .prefault('0s')
-        .describe('0s: accept, then scan. Scanning before the 250 is not built yet'),
+        .describe('0s: accept, then scan. 20s: scan first and refuse with 554; after that time accept, then scan'),
       concurrency: z
         .int()
         .min(1)
@@ -179,13 +137,72 @@ export const configSchema = z.strictObject({
     .prefault([{ domains: ['*'], to: 'maildir:./data/maildir' }])
     .describe('Where mail goes, by the domain of its recipient'),
   log: z
-    .strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).prefault('info') })
+    .strictObject({
+      level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).prefault('info'),
+      format: z
+        .enum(['json', 'postfix'])
+        .prefault('json')
+        .describe('postfix: lines as Postfix writes them, for pflogsumm, fail2ban and the like'),
+    })
     .prefault({})
-    .describe('JSON lines on standard output'),
+    .describe('Lines on standard output'),
+  tls: z
+    .strictObject({
+      certificates: z
+        .array(
+          z.strictObject({
+            cert: z.string().min(1).describe('PEM file: the certificate, then the chain'),
+            key: z.string().min(1).describe('PEM file'),
+          }),
+        )
+        .prefault([])
+        .describe('By the names in them (SNI); the first one where none fits. None: a self-signed one is made'),
+      min_version: z.enum(['TLSv1.2', 'TLSv1.3']).prefault('TLSv1.2'),
+    })
+    .prefault({})
+    .describe('TLS of the listeners; files are read again when they change'),
+  auth: z
+    .strictObject({
+      users_file: z.string().min(1).optional().describe('Made by: elemta user add NAME'),
+      ldap: z
+        .strictObject({
+          url: z
+            .string()
+            .regex(/^ldaps?:\/\//, 'expected ldap://HOST or ldaps://HOST')
+            .describe('ldap:// is upgraded by STARTTLS'),
+          starttls: z.boolean().prefault(true).describe('false: passwords go to the server in clear text'),
+          ca: z.string().min(1).optional().describe('PEM file of the authority that signed its certificate'),
+          bind_dn: z.string().min(1).optional().describe('Who searches; unset: anonymous'),
+          bind_password: secret().optional(),
+          base: z.string().min(1).describe('Where users are: ou=people,dc=example,dc=com'),
+          filter: z.string().includes('{user}').prefault('(|(uid={user})(mail={user}))'),
+          addresses: z.string().min(1).prefault('mail').describe('The attribute with the addresses of a user'),
+          timeout: duration().prefault('5s'),
+        })
+        .optional(),
+      own_addresses_only: z.boolean().prefault(false).describe('true: users send only as addresses of their own'),
+      attempts: z
+        .strictObject({
+          per_address: z.int().min(1).prefault(20).describe('Failures of one client before it must wait'),
+          per_user: z.int().min(1).prefault(10).describe('Failures for one user before that user must wait'),
+          wait: duration().prefault('1m').describe('The first wait; each further failure doubles it'),
+          longest_wait: duration().prefault('1h'),
+        })
+        .prefault({}),
+    })
+    .prefault({})
+    .describe('Who may submit mail on submission listeners'),
+  dns: z
+    .strictObject({
+      servers: z.array(z.string().min(1)).prefault([]).describe('ADDRESS or ADDRESS:PORT; none: those of the system'),
+      timeout: duration().prefault('2s').describe('For one question'),
+    })
+    .prefault({})
+    .describe('The resolver for policies. DNSBLs refuse public ones: run your own'),
   plugins: z
-    .array(z.discriminatedUnion('name', [clamav, rspamd]))
+    .array(plugin)
     .prefault([{ name: 'clamav' }, { name: 'rspamd' }])
-    .describe('The scanners. An empty list is your choice to pass mail unscanned'),
+    .describe('Session policies, asked in this order, and the scanners. Without a scanner mail passes unscanned'),
 })
 
 /** The whole configuration, checked and converted. */
@@ -194,14 +211,22 @@ export type Config = z.output<typeof configSchema>
 export type Listener = Config['listeners'][number]
 export type Route = Config['routes'][number]
 export type Plugin = Config['plugins'][number]
-type PluginConfig<Name extends Plugin['name']> = Extract<Plugin, { name: Name }>['config']
+export type BuiltinPlugin = z.output<typeof builtinPlugin>
+export type PluginConfig<Name extends BuiltinPlugin['name']> = Extract<BuiltinPlugin, { name: Name }>['config']
+
+const BUILTINS = new Set(builtinPlugin.options.map(option => option.shape.name.value as string))
+
+/** False for a plugin of the site's own. */
+export function isBuiltin(plugin: Plugin): plugin is BuiltinPlugin {
+  return BUILTINS.has(plugin.name)
+}
 
 /** The settings of a plugin that is there and enabled; undefined otherwise. */
-export function enabledPlugin<Name extends Plugin['name']>(
+export function enabledPlugin<Name extends BuiltinPlugin['name']>(
   { plugins }: Pick<Config, 'plugins'>,
   name: Name,
 ): PluginConfig<Name> | undefined {
-  const found = plugins.find(plugin => plugin.name === name && plugin.enabled)
+  const found = plugins.filter(isBuiltin).find(plugin => plugin.name === name && plugin.enabled)
   return found?.config as PluginConfig<Name> | undefined
 }
 

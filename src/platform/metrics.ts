@@ -58,9 +58,89 @@ export function createMetrics({ process = false } = {}) {
       'timeout',
       'errors', // too many errors: 421
       'reset', // closed by the client in the middle of a transaction
+      'refused-recipients', // too many refused recipients: 421
+      'proxy', // no PROXY header, or a bad one, where one is due
     ]),
+    backPressure: gaugeBy('elemta_back_pressure', '1 while mail is refused with 451 for it', 'reason', [
+      'queue',
+      'disk',
+    ]),
+
+    tlsConnections: counterBy('elemta_tls_connections_total', 'Handshakes that succeeded', 'version', [
+      'TLSv1.2',
+      'TLSv1.3',
+    ]),
+    tlsHandshakeFailures: counter('elemta_tls_handshake_failures_total', 'Handshakes that failed'),
+    tlsCertificateExpiry: new Gauge({
+      name: 'elemta_tls_certificate_expiry_seconds',
+      help: 'When a certificate of the listeners ends, seconds since 1970; by the first name in it',
+      labelNames: ['certificate'],
+      registers,
+    }),
+    authAttempts: counter('elemta_auth_attempts_total', 'AUTH commands that brought a name and a password'),
+    authSuccesses: counter('elemta_auth_successes_total', 'Logins'),
+    authFailures: counterBy('elemta_auth_failures_total', 'Attempts that were no login', 'reason', [
+      'password', // wrong password or no such user
+      'limited', // too many failures before
+      'unavailable', // the users could not be asked: 454
+      'aborted', // the client gave up in the middle, or what it sent was no SASL
+    ]),
+
+    pluginExecutions: new Counter({
+      name: 'elemta_plugin_execution_total',
+      help: 'Hooks run, by what came of it; log: refused, had mode been enforce',
+      labelNames: ['plugin', 'outcome'],
+      registers,
+    }),
+    pluginTime: new Histogram({
+      name: 'elemta_plugin_execution_time_seconds',
+      help: 'One hook',
+      labelNames: ['plugin'],
+      buckets: SECONDS,
+      registers,
+    }),
+    rateLimited: counterBy('elemta_rate_limited_total', 'Deferred because a rate was exceeded', 'rate', [
+      'connections',
+      'messages',
+      'recipients',
+      'octets',
+      'user_messages',
+      'user_recipients',
+    ]),
+
+    greylistingTotal: counter('elemta_greylisting_total', 'Recipients that greylisting was asked about'),
+    greylistingPassed: counterBy('elemta_greylisting_passed_total', 'Recipients let through, and why', 'reason', [
+      'waited', // came back after the delay
+      'known', // the triplet has passed before
+      'auto-allowed', // the client has passed often enough
+      'allowlist',
+      'spf', // SPF pass of a domain in spf_allow
+      'unsuspicious', // only_suspicious, and nothing is
+      'trusted', // authenticated, or of our networks
+      'store-failed', // a greylist must not stop mail
+    ]),
+    greylistingDeferred: counterBy('elemta_greylisting_deferred_total', 'Recipients deferred, and why', 'reason', [
+      'new',
+      'early', // came back before the delay was over
+    ]),
+    greylistingActive: gauge('elemta_greylisting_active', 'Triplets remembered'),
+    greylistingCleanup: counter('elemta_greylisting_cleanup_total', 'Triplets whose time was over, removed'),
+    greylistingDelay: histogram(
+      'elemta_greylisting_delay_seconds',
+      'From the first deferral to the pass: what greylisting cost',
+      LONG_SECONDS,
+    ),
+
+    beforeQueue: counterBy('elemta_before_queue_scans_total', 'Scans while the client waited', 'outcome', [
+      'accepted',
+      'rejected',
+      'deferred', // soft reject: 451
+      'queued', // no verdict in time: accepted, and scanned from the queue
+    ]),
+    configReloads: counterBy('elemta_config_reloads_total', 'SIGHUP', 'outcome', ['success', 'failure']),
     messagesReceived: counter('elemta_messages_received_total', 'Messages accepted: 250 after the dot'),
     messagesRejected: counterBy('elemta_messages_rejected_total', 'Transactions refused, by where', 'stage', [
+      'connect',
       'mail',
       'rcpt',
       'data',
@@ -134,6 +214,19 @@ export function createMetrics({ process = false } = {}) {
     clamavDatabaseUpdated: gauge(
       'elemta_clamav_database_updated_timestamp',
       'When the signatures were built, seconds since 1970; 0: unknown or the built-in test set',
+    ),
+
+    clamavDatabaseVersion: gauge(
+      'elemta_clamav_database_version',
+      'Version of the daily signatures in use; 0: unknown',
+    ),
+    clamavUpdateSucceeded: gauge(
+      'elemta_clamav_update_success_timestamp',
+      'When freshclam last found or fetched the newest signatures, seconds since 1970; 0: never, or not ours to do',
+    ),
+    clamavUpdateCooldown: gauge(
+      'elemta_clamav_update_cooldown_until_timestamp',
+      'Until when the mirror asked us to stay away, seconds since 1970; 0: it did not',
     ),
 
     rspamdScans: counter('elemta_rspamd_scans_total', 'Rspamd scans begun'),

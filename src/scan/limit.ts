@@ -1,7 +1,9 @@
 // Bounds how many scans run at the same time. More than a few per processor core only make each of them slower.
 
+export type Limit = <T>(work: () => Promise<T>) => Promise<T>
+
 /** Runs `work` as soon as fewer than `most` are running, first come, first served. */
-export function createLimit(most: number): <T>(work: () => Promise<T>) => Promise<T> {
+export function createLimit(most: number): Limit {
   let running = 0
   const queue: (() => void)[] = []
 

@@ -10,9 +10,11 @@ import type { Log } from '../platform/log.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import type { Backends } from '../storage/backends.ts'
 import type { Lease } from '../storage/job-queue.ts'
-import { createLimit } from './limit.ts'
+import { consequenceOf } from './consequence.ts'
+import type { Limit } from './limit.ts'
 import { scanMessage } from './scan-message.ts'
 import type { Scanner } from './scanner.ts'
+import { tellVerdict } from './tell-verdict.ts'
 import { type ScanPolicy, verdict } from './verdict.ts'
 
 export type ScanHandlerOptions = Readonly<{
@@ -20,8 +22,8 @@ export type ScanHandlerOptions = Readonly<{
   scanners: readonly Scanner[]
   policy: ScanPolicy
   retrySchedule: RetrySchedule
-  /** Messages that the scanners have at the same time. */
-  concurrency: number
+  /** Bounds the messages that the scanners have at the same time. */
+  limit: Limit
   /** A line in the log for what is delivered as it came, too. */
   logClean: boolean
   now: () => number
@@ -33,8 +35,7 @@ type Write = () => Promise<unknown>
 
 /** The handler for the worker loop on the scan queue. */
 export function createScanHandler(options: ScanHandlerOptions) {
-  const { backends, scanners, policy, concurrency, logClean, now, log, metrics } = options
-  const limit = createLimit(concurrency)
+  const { backends, scanners, policy, limit, now, metrics } = options
 
   return async function handleScanJob(lease: Lease<ScanJob>, signal: AbortSignal): Promise<void> {
     const { queueId } = lease.job
@@ -57,15 +58,10 @@ export function createScanHandler(options: ScanHandlerOptions) {
     ]
     // A verdict that a power cut undoes is reached again; what a discard removes is gone for good.
     const write = decided.decision === 'discard' ? backends.together : backends.provisionally
-    await write(...writesFor(decided, record, waiting, lease, story, at, options))
+    const { state, writes } = writesFor(decided, record, waiting, lease, story, at, options)
+    await write(...writes)
     crashPoint('after-verdict')
-    metrics.verdicts.inc(decided.decision)
-    const passed = decided.decision === 'deliver' || decided.decision === 'tag'
-    const unscanned = findings.length === 0 || findings.some(({ kind }) => kind === 'could-not-scan')
-    if (passed && unscanned) metrics.unscannedMessages.inc()
-    const { decision, why } = decided
-    const level = decision === 'deliver' && !logClean ? 'debug' : 'info'
-    log[level]({ queueId, decision, why, seconds: Number(seconds.toFixed(4)) }, 'scanned')
+    tellVerdict(decided, { message, recipients: waiting, state, findings, seconds, at }, options)
   }
 }
 
@@ -74,7 +70,7 @@ function unfinished(record: MessageRecord, job: ScanJob): string[] {
   return job.recipients.filter(recipient => open.has(recipient))
 }
 
-/** What the verdict changes, in the order that is safe to stop in. */
+/** Where the verdict leaves the recipients, and what it changes, in the order that is safe to stop in. */
 function writesFor(
   decided: Verdict,
   { message }: MessageRecord,
@@ -83,40 +79,34 @@ function writesFor(
   story: readonly TraceEvent[],
   at: number,
   { backends: { records, messages, scanJobs, deliveryJobs }, retrySchedule }: ScanHandlerOptions,
-): Write[] {
+): Readonly<{ state: RecipientState; writes: Write[] }> {
   const { job } = lease
   const { queueId } = job
-  const { why } = decided
-  const note = (event: TraceEvent | undefined, state: RecipientState): Write => {
+  const note = (events: readonly TraceEvent[], state: RecipientState): Write => {
     const changes = recipients.map(recipient => ({ recipient, state }))
-    return () => records.note(queueId, event === undefined ? story : [...story, event], changes)
+    return () => records.note(queueId, [...story, ...events], changes)
   }
   const done: Write = () => scanJobs.done(lease)
 
-  switch (decided.decision) {
-    case 'deliver':
-    case 'tag': {
-      const id = `${queueId}/delivery/1`
-      const { headers } = decided
-      const delivery = { kind: 'delivery', id, queueId, recipients, attempt: 1, headers } as const
-      return [() => deliveryJobs.enqueue(delivery), note(undefined, 'queued'), done]
-    }
-    case 'quarantine':
-      return [note({ at, event: 'quarantined', recipients, why }, 'quarantined'), done]
-    case 'hold':
-      return [note({ at, event: 'held', recipients, why }, 'held'), done]
-    case 'discard':
-      return [note({ at, event: 'discarded', recipients, why }, 'discarded'), () => messages.remove(queueId), done]
-    case 'rescan': {
-      const { attempt } = job
-      const dueAt = nextAttemptAt(retrySchedule, { attempt, acceptedAt: message.acceptedAt, now: at })
-      if (dueAt === undefined) {
-        const expired = `${why}; given up after the queue lifetime`
-        return [note({ at, event: 'held', recipients, why: expired }, 'held'), done]
-      }
-      const later = { ...job, id: `${queueId}/scan/${attempt + 1}`, attempt: attempt + 1, recipients }
-      const event = { at, event: 'deferred', stage: 'scan', recipients, why, attempt, dueAt } as const
-      return [() => records.defer({ job: later, dueAt }), note(event, 'deferred'), done]
-    }
+  const consequence = consequenceOf(decided, message, recipients, at)
+  if (consequence !== undefined) {
+    const { state, events, delivery, removeContent } = consequence
+    const writes = [
+      ...(delivery === undefined ? [] : [() => deliveryJobs.enqueue(delivery)]),
+      note(events, state),
+      ...(removeContent ? [() => messages.remove(queueId)] : []),
+      done,
+    ]
+    return { state, writes }
   }
+  const { why } = decided
+  const { attempt } = job
+  const dueAt = nextAttemptAt(retrySchedule, { attempt, acceptedAt: message.acceptedAt, now: at })
+  if (dueAt === undefined) {
+    const expired = `${why}; given up after the queue lifetime`
+    return { state: 'held', writes: [note([{ at, event: 'held', recipients, why: expired }], 'held'), done] }
+  }
+  const later = { ...job, id: `${queueId}/scan/${attempt + 1}`, attempt: attempt + 1, recipients }
+  const event = { at, event: 'deferred', stage: 'scan', recipients, why, attempt, dueAt } as const
+  return { state: 'deferred', writes: [() => records.defer({ job: later, dueAt }), note([event], 'deferred'), done] }
 }

@@ -36,6 +36,16 @@ export function createDiskMessageStore({ writer, reader, files, checkRoom }: Par
       return createDraft(queueId, { writer, files, checkRoom })
     },
 
+    async hasRoom() {
+      try {
+        await checkRoom(0, 'database')
+        return true
+      } catch (error) {
+        if ((error as { code?: string }).code === 'ENOSPC') return false
+        throw error
+      }
+    },
+
     async remove(queueId) {
       const [rows = []] = await writer.run([{ sql: REMOVE, params: [queueId] }])
       if (rows[0]?.in_file === 1) await removeFile(files.path(queueId))
@@ -157,6 +167,12 @@ function createDraft(queueId: string, { writer, files, checkRoom }: Omit<Parts, 
       stage = 'sealed'
       await checkRoom(size, file === undefined ? 'database' : 'file')
       await file?.seal()
+    },
+
+    content() {
+      if (stage !== 'sealed') throw new Error(`${queueId} cannot be read: it is ${stage}`)
+      if (file === undefined) return inlineContent(head())
+      return { size, chunks: () => readFile(queueId, files.path(queueId), size) }
     },
 
     // Not async: what is wrong with the call itself must keep `together` from writing the rest.

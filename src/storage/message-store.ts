@@ -19,6 +19,8 @@ export interface Draft {
   write(chunk: Buffer): Promise<void> | undefined
   /** No more chunks. Resolves when everything is on stable storage that `commit` will not bring there itself. */
   seal(): Promise<void>
+  /** What was received, for whoever must see it before it counts. Only between `seal` and `discard`. */
+  content(): Content
   /** Makes the content visible; durable when it resolves. Only after `seal`; at most once. */
   commit(): Promise<void>
   /** Gives everything back. Harmless at any time, also after `commit` failed. */
@@ -32,6 +34,8 @@ export interface MessageStore {
   open(queueId: string): Promise<Content>
   /** Removing what is not there is fine. */
   remove(queueId: string): Promise<void>
+  /** False when no new content could be kept now, for want of room. */
+  hasRoom(): Promise<boolean>
   /** All stored contents, for the sweep of those that no record names. */
   list(): AsyncIterable<string>
 }

@@ -62,7 +62,7 @@ function ingress({
     waits,
     asked: () => asked,
     login: async (user: string, password: string, address = '192.0.2.1', failures = 0) =>
-      show(await login({ user, password }, { address, failures })),
+      show(await login({ user, password }, { address, mechanism: 'PLAIN', failures })),
     async count(metric: string) {
       const text = await metrics.registry.metrics()
       return Number(new RegExp(`^${metric.replace(/[{}]/g, '\\$&')} (\\d+)$`, 'm').exec(text)?.[1])
@@ -84,7 +84,9 @@ describe('a login', () => {
     const { login, lines, count } = ingress()
     expect(await login('alice', 's3cret')).toBe(ALICE)
     expect(await login('alice', 'guess1')).toBe(INVALID)
-    expect(lines).toEqual([{ level: 30, event: 'auth-failed', user: 'alice', client: '192.0.2.1', why: 'password' }])
+    expect(lines).toEqual([
+      { level: 30, event: 'auth-failed', client: '192.0.2.1', mechanism: 'PLAIN', user: 'alice', why: 'password' },
+    ])
     expect(await count('elemta_auth_attempts_total')).toBe(2)
     expect(await count('elemta_auth_successes_total')).toBe(1)
     expect(await count('elemta_auth_failures_total{reason="password"}')).toBe(1)

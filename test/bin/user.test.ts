@@ -114,7 +114,7 @@ describe('refused, and nothing is changed', () => {
   test('without a users file in the configuration: exit 78', async () => {
     writeFileSync(config, 'plugins: []\n')
     const { code, stderr } = await elemta(['list'])
-    const message = 'no users file is configured; set auth.users_file, for example to ./data/users'
+    const message = 'no users file is configured; set auth.users_file, for example to ./config/users'
     expect([code, stderr]).toEqual([78, `elemta: ${message}\n`])
   })
 

@@ -41,7 +41,7 @@ async function deliver(queueId: string, recipients: readonly string[], course: D
   const [lease] = await backends.deliveryJobs.lease(1, signal)
   const handle = createDeliveryHandler({
     backends: using,
-    deliverer: { deliver: course, longestAttempt: 1000, close: async () => {} },
+    deliverer: { deliver: course },
     retrySchedule: { delays: [1000], lifetime: 3_600_000 },
     claimTime: 1000,
     now: Date.now,

@@ -1,8 +1,8 @@
 // What goes wrong on our side, or with the client, costs one command a 451 and nothing else: no 5yz, no kept draft,
 // no second reply, no dead process.
 import { describe, expect, test } from 'vitest'
-import type { Policy } from '../../src/ingress/policy.ts'
 import { reply, SmtpError } from '../../src/mail/reply.ts'
+import { defer, type Plugin, reject } from '../../src/plugins/plugin.ts'
 import { dial, greeted, inData } from './dialogue.ts'
 import { start } from './start.ts'
 
@@ -15,23 +15,22 @@ async function reachesQueue(port: number) {
   return client.reply()
 }
 
-describe('a policy at RCPT', () => {
-  const faults: Record<string, NonNullable<Policy['recipient']>> = {
+describe('a plugin at RCPT', () => {
+  const faults: Record<string, NonNullable<Plugin['recipient']>> = {
     throws: () => {
       throw broken
     },
     rejects: () => Promise.reject(broken),
     'rejects with nothing': () => Promise.reject(),
     'answers nonsense': () => 'no' as never,
-    'says yes with a reply': () => reply(250, '2.1.5', 'fine'),
-    'says yes with a promised reply': async () => reply(250, '2.1.5', 'fine'),
+    'refuses with a yes': () => ({ decision: 'reject', reply: reply(250, '2.1.5', 'fine'), why: '' }),
+    'promises a refusal with a yes': async () => ({ decision: 'defer', reply: reply(250, '2.1.5', 'fine'), why: '' }),
     'never answers': () => new Promise(() => {}),
   }
 
   test.each(Object.entries(faults))('that %s costs this recipient a 451', async (_, recipient) => {
     const { port, accepted } = await start({
-      policy: { recipient: (client, from, to) => (to.startsWith('bad') ? recipient(client, from, to) : undefined) },
-      limits: { timeouts: { answer: 30 } },
+      plugin: { recipient: (transaction, to) => (to.startsWith('bad') ? recipient(transaction, to) : undefined) },
     })
     const client = await greeted(port)
     client.send(
@@ -49,29 +48,29 @@ describe('a policy at RCPT', () => {
   test('that answers too late is not heard', async () => {
     let answerLate = () => {}
     const { port, logged } = await start({
-      policy: {
+      plugin: {
         recipient: () =>
           new Promise(resolve => {
             answerLate = () => resolve(undefined)
           }),
       },
-      limits: { timeouts: { answer: 30 } },
     })
     const client = await greeted(port)
     await client.say('MAIL FROM:<a@b.test>')
     expect(await client.say('RCPT TO:<bob@example.com>')).toMatch(/^451 4\.3\.0 /)
     answerLate()
     expect(await client.say('DATA')).toMatch(/^554 5\.5\.1 /)
-    expect(logged('answer-late')).toHaveLength(1)
+    expect(logged('plugin-timeout')).toHaveLength(1)
   })
 
   test('may refuse and defer, at once or later; the reply is its own', async () => {
-    const answers = [reply(550, '5.7.1', 'Go away'), reply(450, '4.7.1', 'Greylisted')]
+    const [never, later] = [reject('Go away'), defer('Greylisted', { code: 450 })]
     const { port, logged } = await start({
-      policy: {
-        recipient: (_client, _from, to) => (to.startsWith('late') ? Promise.resolve(answers[1]) : answers[0]),
-        sender: (_client, from) => {
-          if (from === 'evil@b.test') throw new SmtpError(reply(554, '5.7.1', 'Not you'))
+      plugin: {
+        recipient: (_, to) => (to.startsWith('late') ? Promise.resolve(later) : never),
+        sender({ reversePath }) {
+          if (reversePath === 'evil@b.test') throw new SmtpError(reply(554, '5.7.1', 'Not you'))
+          return undefined
         },
       },
     })
@@ -85,16 +84,16 @@ describe('a policy at RCPT', () => {
   })
 })
 
-describe('a policy at connect', () => {
+describe('a plugin at connect', () => {
   test.each([
     ['has nothing against the client', () => undefined, /^220 /, true],
     ['takes a moment', async () => undefined, /^220 /, true],
-    ['refuses', () => reply(550, '5.7.1', 'Denied'), /^554 5\.7\.1 Denied/, false],
-    ['defers', () => reply(450, '4.7.1', 'Later'), /^421 4\.7\.1 Later/, false],
+    ['refuses', () => reject('Denied'), /^554 5\.7\.1 Denied/, false],
+    ['defers', () => defer('Later'), /^421 4\.7\.1 Later/, false],
     ['fails', () => Promise.reject(broken), /^421 4\.3\.0 /, false],
     ['never answers', () => new Promise<undefined>(() => {}), /^421 4\.3\.0 /, false],
   ])('that %s', async (_, connect, greeting, stays) => {
-    const { port } = await start({ policy: { connect }, limits: { timeouts: { answer: 30 } } })
+    const { port } = await start({ plugin: { connect } })
     const client = dial(port)
     client.send('EHLO c\r\n')
     expect(await client.reply()).toMatch(greeting)
@@ -203,7 +202,7 @@ describe('a client that is gone', () => {
   })
 
   test('anywhere in the dialogue hurts nobody else', async () => {
-    const { port, metric } = await start({ policy: { recipient: () => new Promise(() => {}) } })
+    const { port, metric } = await start({ plugin: { recipient: () => new Promise(() => {}) }, pluginTimeout: 10_000 })
     const bystander = await greeted(port)
     const dialogue = ['', 'EHLO c\r\n', 'MAIL FROM:<a@b.test>\r\n', 'RCPT TO:<bob@example.com>\r\n', 'NOOP\r\n']
     for (let steps = 1; steps <= dialogue.length; steps++) {

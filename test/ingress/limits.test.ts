@@ -1,7 +1,7 @@
 // What a client may not cost us: sizes, counts, errors, times, memory.
 import { createConnection } from 'node:net'
 import { describe, expect, test } from 'vitest'
-import { reply } from '../../src/mail/reply.ts'
+import { reject } from '../../src/plugins/plugin.ts'
 import { dial, greeted, inData } from './dialogue.ts'
 import { start } from './start.ts'
 
@@ -160,12 +160,17 @@ describe('time', () => {
     const { port } = await start({ limits: { timeouts: { session: 300 } } })
     const client = await greeted(port)
     let reply = ''
-    while (!reply.startsWith('421')) reply = await client.say('NOOP')
+    while (!reply.startsWith('421')) {
+      reply = await client.say('MAIL FROM:<a@b.test>')
+      if (reply.startsWith('250')) reply = await client.say('DATA')
+    }
     expect(reply).toMatch(/^421 4\.4\.2 /)
   })
 
   test('for a client that never reads its replies is up, and it fills no memory', async () => {
-    const { port, metric } = await start({ limits: { timeouts: { command: 300, linger: 50 } } })
+    const { port, metric } = await start({
+      limits: { errors: 1e9, softErrors: 1e9, timeouts: { command: 300, linger: 50 } },
+    })
     const socket = createConnection({ host: '127.0.0.1', port })
     socket.on('error', () => {})
     socket.pause()
@@ -187,8 +192,8 @@ describe('time', () => {
   })
 
   test('for closing is up when a refused client does not close', async () => {
-    const connect = () => reply(554, '5.7.1', 'Denied')
-    const { port, metric } = await start({ policy: { connect }, limits: { timeouts: { linger: 50 } } })
+    const connect = () => reject('Denied', { code: 554 })
+    const { port, metric } = await start({ plugin: { connect }, limits: { timeouts: { linger: 50 } } })
     const client = dial(port, { allowHalfOpen: true })
     expect(await client.say('EHLO c')).toMatch(/^554 /)
     await expect.poll(() => metric('elemta_connections_active')).toBe(0)

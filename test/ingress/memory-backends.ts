@@ -51,6 +51,12 @@ export function memoryBackends(obstacles: Obstacles = {}) {
       async seal() {
         await obstacles.seal?.()
       },
+      content: () => ({
+        size,
+        async *chunks() {
+          yield* chunks
+        },
+      }),
       async commit() {
         await obstacles.commit?.()
         contents.set(queueId, Buffer.concat(chunks))

@@ -2,8 +2,10 @@
 import { startIngress } from '../../src/ingress/server.ts'
 import { silentLog } from '../../src/platform/log.ts'
 import { createMetrics } from '../../src/platform/metrics.ts'
+import { createChain } from '../../src/plugins/chain.ts'
 import { memoryBackends } from './memory-backends.ts'
 
+const metrics = createMetrics()
 const ingress = await startIngress({
   hostname: 'mx.example.com',
   listeners: [{ address: '127.0.0.1', port: 0, mode: 'mx' }],
@@ -11,7 +13,8 @@ const ingress = await startIngress({
   limits: { messageSize: 1_000_000, recipients: 100, connections: 2000, connectionsPerClient: 2000 },
   backends: memoryBackends().backends,
   log: silentLog,
-  metrics: createMetrics(),
+  metrics,
+  chain: createChain([], { log: silentLog, metrics }),
   now: Date.now,
 })
 process.on('message', () => process.send?.(process.memoryUsage().rss))

@@ -4,16 +4,21 @@ import { pino } from 'pino'
 import { onTestFinished } from 'vitest'
 import { type IngressOptions, startIngress } from '../../src/ingress/server.ts'
 import { createMetrics } from '../../src/platform/metrics.ts'
+import { createChain } from '../../src/plugins/chain.ts'
+import type { Plugin } from '../../src/plugins/plugin.ts'
 import { memoryBackends, type Obstacles } from './memory-backends.ts'
 
-type Settings = Partial<Omit<IngressOptions, 'limits'>> & {
+type Settings = Partial<Omit<IngressOptions, 'limits' | 'chain'>> & {
+  /** A plugin with these hooks, and the milliseconds that each has. */
+  plugin?: Plugin
+  pluginTimeout?: number
   limits?: Partial<IngressOptions['limits']>
   obstacles?: Obstacles
 }
 
 const LIMITS = { messageSize: 1_000_000, recipients: 100, connections: 100, connectionsPerClient: 100 }
 
-export async function start({ limits, obstacles = {}, ...settings }: Settings = {}) {
+export async function start({ limits, obstacles = {}, plugin, pluginTimeout = 30, ...settings }: Settings = {}) {
   const storage = memoryBackends(obstacles)
   const metrics = createMetrics()
   const lines: Record<string, unknown>[] = []
@@ -30,6 +35,10 @@ export async function start({ limits, obstacles = {}, ...settings }: Settings = 
     relay: { domains: ['example.com', 'xn--bcher-kva.example'], networks: [] },
     limits: { ...LIMITS, ...limits },
     backends: storage.backends,
+    chain: createChain(
+      plugin === undefined ? [] : [{ name: 'test', plugin, mode: 'enforce', timeout: pluginTimeout }],
+      { log, metrics },
+    ),
     log,
     metrics,
     now: Date.now,

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { nearest } from '../../src/platform/config-errors.ts'
 import { problemsOf } from './parse-config.ts'
 
+const PLUGINS = 'clamav, rspamd, greylist, dnsbl, helo, sender-domain, recipients or rate-limit'
 const OPEN_RELAY = 'is the whole Internet: this would be an open relay; name the networks that may send through you'
 
 describe('one mistake', () => {
@@ -23,12 +24,12 @@ describe('one mistake', () => {
     [
       'an unknown plugin',
       'plugins: [{ name: clamv }]',
-      '1:19: plugins[0].name: there is no "clamv": expected clamav or rspamd; did you mean "clamav"?',
+      `1:19: plugins[0].name: there is no "clamv": expected ${PLUGINS}; did you mean "clamav"?`,
     ],
     [
       'a plugin without a name',
       'plugins: [{ enabled: true }]',
-      '1:11: plugins[0].name: is missing: expected clamav or rspamd',
+      `1:11: plugins[0].name: is missing: expected ${PLUGINS}`,
     ],
     [
       'not among the choices',
@@ -126,14 +127,20 @@ describe('one mistake', () => {
       '1:32: routes[0].to: the port is missing: write lmtp://x:24',
     ],
     [
-      'a mode to come',
+      'submission without users',
       'listeners: [{ port: 587, mode: submission }]',
-      '1:32: listeners[0].mode: submission is not built yet: only mx is',
+      '1:32: listeners[0].mode: submission needs users: set auth.users_file or auth.ldap',
+    ],
+    ['too long a wait', 'scan: { wait: 20m }', '1:15: scan.wait: no client waits that long: at most 5m'],
+    [
+      'a rate without a time',
+      'plugins: [{ name: rate-limit, config: { messages: 60 } }]',
+      '1:51: plugins[0].config.messages: expected text, not 60',
     ],
     [
-      'scanning to come',
-      'scan: { wait: 20s }',
-      '1:15: scan.wait: scanning before the 250 is not built yet: only 0s is',
+      'a wrong key in a plugin of one’s own',
+      'plugins: [{ name: ./check.ts, mod: log }]',
+      '1:31: plugins[0].mod: unknown key; did you mean "mode"?',
     ],
     [
       'a retry without a pause',

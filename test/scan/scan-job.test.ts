@@ -6,6 +6,7 @@ import { openEmbedded } from '../../src/backends.ts'
 import type { Finding } from '../../src/mail/verdict.ts'
 import { silentLog } from '../../src/platform/log.ts'
 import { createMetrics } from '../../src/platform/metrics.ts'
+import { createLimit } from '../../src/scan/limit.ts'
 import { createScanHandler } from '../../src/scan/scan-job.ts'
 import type { ScanPolicy } from '../../src/scan/verdict.ts'
 import { readLedger } from '../../src/spool/ledger.ts'
@@ -40,7 +41,7 @@ async function scan(
   const metrics = createMetrics()
   const handle = createScanHandler({
     backends,
-    concurrency: 1,
+    limit: createLimit(1),
     logClean: false,
     scanners: [
       {

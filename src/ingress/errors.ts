@@ -1,0 +1,41 @@
+// What mistakes cost a client: from some on each answer takes a second, from more on the connection. An accepted
+// message forgives them; refused recipients and failed logins, by which addresses and passwords are guessed, are not
+// forgiven in a session.
+import type { Reply } from '../mail/reply.ts'
+import type { MaybePromise } from './answer.ts'
+import * as replies from './replies.ts'
+import type { Session } from './session.ts'
+
+/** Commands that lead nowhere (NOOP, RSET, EHLO …) which are not yet mistakes; Postfix's smtpd_junk_command_limit. */
+const MOST_IDLE = 100
+const MOST_FAILED_LOGINS = 3
+/** Milliseconds. */
+const DELAY = 1000
+
+/** The reply itself, late when the client makes many mistakes, or 421 when it makes too many. */
+export function countError(session: Session, reply: Reply): MaybePromise<Reply> {
+  const { limits, metrics } = session.settings
+  const idle = ++session.idle > MOST_IDLE
+  if (reply.code < 500 && !idle) return reply
+  session.errors++
+  if (session.errors > limits.errors) {
+    metrics.connectionErrors.inc('errors')
+    return replies.tooManyErrors
+  }
+  if (session.refusedRecipients > limits.refusedRecipients) {
+    metrics.connectionErrors.inc('refused-recipients')
+    return replies.tooManyRefused
+  }
+  if (session.failedLogins >= MOST_FAILED_LOGINS) return replies.tooManyLogins
+  return session.errors > limits.softErrors ? slowly(reply) : reply
+}
+
+/** A message was accepted: the client does what clients do. */
+export function forgiveErrors(session: Session): void {
+  session.errors = 0
+  session.idle = 0
+}
+
+function slowly(reply: Reply): Promise<Reply> {
+  return new Promise(resolve => setTimeout(resolve, DELAY, reply))
+}

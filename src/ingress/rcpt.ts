@@ -1,0 +1,42 @@
+// RCPT: relay control first, which no plugin can open; then the limits, then the plugins.
+import { parseForwardPath } from '../mail/address.ts'
+import { domainOf } from '../mail/envelope.ts'
+import type { Reply } from '../mail/reply.ts'
+import type { Refusal } from '../plugins/chain.ts'
+import { type MaybePromise, when } from './answer.ts'
+import { refusalOf } from './refuse.ts'
+import * as replies from './replies.ts'
+import { isTrusted, type Session, transactionView } from './session.ts'
+import { inTransaction } from './transaction.ts'
+
+export function rcpt(session: Session, path: string): MaybePromise<Reply> {
+  const { settings, transaction } = session
+  if (transaction === undefined) return replies.mailFirst
+  const { queueId, reversePath, recipients } = transaction
+  const { relay, limits, chain } = settings
+
+  const parsed = parseForwardPath(path, transaction.smtputf8)
+  if (!parsed.ok) return refuse({ reply: replies.addressRefused(parsed.problem, 'forwardPath') })
+  const recipient = parsed.address === 'postmaster' ? relay.postmaster : parsed.address
+  const allowed = recipient !== undefined && (relay.isOurs(domainOf(recipient)) || isTrusted(session))
+  if (!allowed) return refuse({ reply: replies.relayDenied }, parsed.address)
+  if (recipients.has(recipient)) return inTransaction(queueId, replies.recipientOk)
+  if (recipients.size >= limits.recipients) return inTransaction(queueId, replies.tooManyRecipients)
+  if (!chain.asks('recipient')) return take(recipient)
+  return when(chain.recipient(transactionView(session, transaction), recipient), ({ refusal, suspicions, headers }) => {
+    transaction.suspicions.push(...suspicions)
+    transaction.tags.push(...headers)
+    return refusal === undefined ? take(recipient) : refuse(refusal, recipient)
+  })
+
+  function take(address: string): Reply {
+    recipients.add(address)
+    return inTransaction(queueId, replies.recipientOk)
+  }
+
+  function refuse(refusal: Pick<Refusal, 'reply'> & Partial<Refusal>, address?: string): Reply {
+    if (refusal.reply.code >= 500) session.refusedRecipients++
+    const about = { reversePath, ...(address !== undefined && { recipient: address }) }
+    return refusalOf(session, 'rcpt', { ...refusal, queueId }, about)
+  }
+}
