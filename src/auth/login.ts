@@ -13,7 +13,7 @@ export type LoginAnswer =
   | Readonly<{ outcome: 'refused'; reply: Reply }>
 
 /** `mechanism` is for the log; `failures`: how many logins of this session were refused before. */
-export type LoginClient = Readonly<{ address: string; mechanism: string; failures: number }>
+export type LoginClient = Readonly<{ address: string; mechanism?: string; failures: number }>
 
 export type Login = (
   credentials: Readonly<{ user: string; password: string }>,
@@ -30,12 +30,13 @@ type Options = Readonly<{
   wait?: (milliseconds: number) => Promise<unknown>
 }>
 
-const invalid = reply(535, '5.7.8', 'Authentication credentials invalid')
+/** Also for what cannot be a name and a password at all. */
+export const invalidCredentials = reply(535, '5.7.8', 'Authentication credentials invalid')
 // Transient, not 535: a mail program keeps its password and tries again, instead of asking its user for another.
 const limited = reply(454, '4.7.0', 'Too many failed logins, try again later')
 const unavailable = reply(454, '4.7.0', 'Temporary authentication failure, try again later')
 
-const ANSWERS = { password: invalid, limited, unavailable } as const
+const ANSWERS = { password: invalidCredentials, limited, unavailable } as const
 
 const DELAY_STEP = 1000
 const LONGEST_DELAY = 5000
@@ -61,7 +62,10 @@ export function createLogin({ authenticator, attempts, metrics, log, now, wait =
     async function refuse(reason: keyof typeof ANSWERS, why: string = reason): Promise<LoginAnswer> {
       metrics.authFailures.inc(reason)
       const { address, mechanism } = client
-      log[reason === 'unavailable' ? 'error' : 'info']({ client: address, mechanism, user, why }, 'auth-failed')
+      log[reason === 'unavailable' ? 'error' : 'info'](
+        { client: address, ...(mechanism && { mechanism }), user, why },
+        'auth-failed',
+      )
       // Guessing costs time. Who cannot be asked about is no guess.
       const left = began + answerDelay(client.failures) - now()
       if (reason !== 'unavailable' && left > 0) await wait(left)

@@ -2,6 +2,7 @@
 // a password. Pure: each step that asks something holds the function that takes the answer. Never throws on input;
 // nothing here says whether a password is right, and what cannot be one is refused as a wrong one is.
 import { isUtf8 } from 'node:buffer'
+import { invalidCredentials } from '../auth/login.ts'
 import { type Reply, reply } from '../mail/reply.ts'
 
 export type Credentials = Readonly<{ user: string; password: string }>
@@ -27,7 +28,7 @@ const notBase64 = refused(501, '5.5.2', 'That is not base64')
 const tooLong = refused(500, '5.5.6', 'Authentication exchange line is too long')
 const cancelled = refused(501, '5.0.0', 'Authentication cancelled')
 const malformed = refused(501, '5.5.2', 'That is no message of this mechanism')
-const invalid = refused(535, '5.7.8', 'Authentication credentials invalid')
+const invalid: SaslStep = { kind: 'refused', reply: invalidCredentials }
 
 function refused(code: number, enhancedCode: string, text: string): SaslStep {
   return { kind: 'refused', reply: reply(code, enhancedCode, text) }
