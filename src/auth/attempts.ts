@@ -64,6 +64,12 @@ export function createAttempts({ store, limits, log, now, exempt = () => false }
     }
   }
 
+  /** Each entry that comes takes two along whose time is over: nothing piles up, and nobody has to sweep. */
+  async function write(space: string, key: string, at: number, change: Parameters<PolicyStore['update']>[3]) {
+    await store.update(space, key, at, change)
+    await store.expire(space, at, 2)
+  }
+
   return {
     async waitFor(user, address) {
       const at = now()
@@ -80,7 +86,7 @@ export function createAttempts({ store, limits, log, now, exempt = () => false }
           const value = afterFailure(failuresIn(entry), most, limits, at)
           return { value, expiresAt: Math.max(at, value.until) + limits.longest_wait }
         }
-        return orElse(store.update(space, key, at, change), undefined)
+        return orElse(write(space, key, at, change), undefined)
       })
       await Promise.all(counted)
     },
@@ -98,7 +104,7 @@ export function createAttempts({ store, limits, log, now, exempt = () => false }
         entry !== undefined && entry.expiresAt > at + KNOWN_FOR - DAY
           ? undefined
           : { value: {}, expiresAt: at + KNOWN_FOR }
-      await orElse(store.update(KNOWN, knownKey(user, address), at, remember), undefined)
+      await orElse(write(KNOWN, knownKey(user, address), at, remember), undefined)
     },
   }
 }

@@ -219,6 +219,17 @@ describe('too many failures of one client', () => {
   })
 })
 
+test('what is over does not pile up in the store', async () => {
+  const { login } = ingress()
+  for (let n = 0; n < 6; n++) await login(`user${n}`, 'guess', `192.0.2.${n}`)
+  now += 61 * MINUTE
+  const before = now - 1000 * MINUTE
+  expect(await store.count('auth.user', before)).toBeGreaterThanOrEqual(6)
+  for (let n = 10; n < 16; n++) await login(`user${n}`, 'guess', `192.0.2.${n}`)
+  expect(await store.count('auth.user', before)).toBe(6)
+  expect(await store.count('auth.address', before)).toBe(6)
+})
+
 test('a store that fails locks nobody out, and the log says so', async () => {
   const broken = await openPolicyStore({ dataDir: join(folder, 'other') })
   await broken.close()
