@@ -4,6 +4,7 @@
 import type { DeliveryJob, ScanJob } from './mail/job.ts'
 import type { Log } from './platform/log.ts'
 import type { Backends } from './storage/backends.ts'
+import { startCheckpoints } from './storage/checkpoint-sqlite.ts'
 import type { JobQueue } from './storage/job-queue.ts'
 import { createSqliteJobQueue, tallyJobs, voidLeases } from './storage/job-queue-sqlite.ts'
 import { lockDirectory } from './storage/lock-sqlite.ts'
@@ -139,6 +140,9 @@ export async function openEmbeddedReadOnly({
   }
 }
 
+/** In pages of 4 KiB: rarely reached, since checkpoints are made beside the writer. */
+const POLICY_LOG_PAGES = 32_000
+
 export type PolicyStoreOptions = Readonly<{
   dataDir: string
   log?: Log
@@ -171,6 +175,6 @@ export async function openPolicyStore(options: PolicyStoreOptions): Promise<Poli
     createPolicyDatabase(path)
   }
   const onCrash = (error: Error) => log?.error({ err: error }, 'policy-writer-died')
-  const writer = await startWriter({ path, synchronous: 'NORMAL', onCrash })
-  return createSqlitePolicyStore({ writer, reader: openReader(path) })
+  const writer = await startWriter({ path, synchronous: 'NORMAL', checkpointPages: POLICY_LOG_PAGES, onCrash })
+  return createSqlitePolicyStore({ writer, reader: openReader(path), checkpoints: startCheckpoints(path, onCrash) })
 }

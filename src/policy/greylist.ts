@@ -70,11 +70,11 @@ export function createGreylist(config: PluginConfig<'greylist'>, context: Policy
     const { queueId, reversePath: sender } = transaction
     const at = now()
     const names = new Set([client, networkOf(transaction.client.address, config), transaction.client.address])
-    for (const name of names) {
-      const standing = clientStanding(await store.get(CLIENTS, name, at), times)
+    for (const entry of await Promise.all([...names].map(name => store.get(CLIENTS, name, at)))) {
+      const standing = clientStanding(entry, times)
       if (standing === 'allowed') return { kind: 'allowlist' }
-      if (standing === 'auto-allowed') {
-        await store.update(CLIENTS, name, at, current => countPass(current, queueId, at, times))
+      if (entry !== undefined && standing === 'auto-allowed') {
+        await store.update(CLIENTS, entry.key, at, current => countPass(current, queueId, at, times))
         return { kind: 'auto-allowed' }
       }
     }

@@ -1,5 +1,5 @@
-// The policy store as one table in a database of its own. Reads are on the caller's thread, writes go to the writer's,
-// which also bears the syncs of checkpoints: the event loop never waits for a disk or for another process's lock.
+// The policy store as one table in a database of its own. Reads are on the caller's thread, writes go to the writer's
+// and checkpoints have their own: the event loop never waits for a sync or for another process's lock.
 // An update is a read, the caller's change, and a write that counts only if what was read still stands; otherwise it
 // begins again. That holds between processes too. Nothing is synced when a promise resolves: see the port.
 import type { PolicyEntry, PolicyStore } from './policy-store.ts'
@@ -25,8 +25,15 @@ const EXPIRE = `DELETE FROM entries WHERE space = ?1 AND key IN
 /** Sorts behind every key that begins as it does. */
 const LAST = '\u{10ffff}'.repeat(4)
 
-/** `writer` must have been started with `synchronous: 'NORMAL'`; both are closed with the store. */
-export function createSqlitePolicyStore({ writer, reader }: { writer: Writer; reader: Reader }): PolicyStore {
+type Parts = Readonly<{
+  /** Started with `synchronous: 'NORMAL'`. */
+  writer: Writer
+  reader: Reader
+  checkpoints: Readonly<{ stop(): Promise<void> }>
+}>
+
+/** All of its parts end with the store. */
+export function createSqlitePolicyStore({ writer, reader, checkpoints }: Parts): PolicyStore {
   // Durable, with a writer that knows NORMAL only, means: at once, without waiting for company, and without a sync.
   const write = async (operation: Operation) => (await writer.run([operation], { durable: true }))[0]!
 
@@ -68,6 +75,7 @@ export function createSqlitePolicyStore({ writer, reader }: { writer: Writer; re
     },
 
     async close() {
+      await checkpoints.stop()
       reader.close()
       await writer.close()
     },
