@@ -13,6 +13,7 @@ import type { BeforeQueueScan } from '../src/ingress/before-queue.ts'
 import { createCertificates } from '../src/ingress/certificates.ts'
 import type { IngressSettings } from '../src/ingress/ingress-settings.ts'
 import { createRelayControl } from '../src/ingress/relay-control.ts'
+import { createNetworks } from '../src/mail/networks.ts'
 import type { Config } from '../src/platform/config.ts'
 import { createDns } from '../src/platform/dns.ts'
 import type { Log } from '../src/platform/log.ts'
@@ -66,7 +67,8 @@ export async function createEdge(parts: EdgeParts): Promise<Edge> {
 
     const authenticator = authenticatorOf(config, log)
     if (authenticator !== undefined) closers.push(() => authenticator.close())
-    const attempts = createAttempts({ store, limits: config.auth.attempts, log, now })
+    const exempt = createNetworks(limits.allowlist, 'limits.allowlist')
+    const attempts = createAttempts({ store, limits: config.auth.attempts, exempt, log, now })
     const login = authenticator && createLogin({ authenticator, attempts, metrics, log, now })
 
     const routes = createRoutes(config.routes)

@@ -10,7 +10,15 @@ import { createRspamd } from '../src/scan/rspamd.ts'
 import type { Scanner, ScannerHealth } from '../src/scan/scanner.ts'
 import type { ScanPolicy } from '../src/scan/verdict.ts'
 import { startDaemons } from './embedded/daemons.ts'
-import { checkDatabase, checkThresholds, checkUpdates } from './scanner-checks.ts'
+import {
+  checkDatabase,
+  checkLists,
+  checkThresholds,
+  checkUpdates,
+  type Refusals,
+  refusalsIn,
+  type Scored,
+} from './scanner-checks.ts'
 
 /** Milliseconds between two looks at the scanners. */
 const WATCH_INTERVAL = 2000
@@ -81,20 +89,26 @@ export async function startEmbeddedScanners(options: EmbeddedScannersOptions): P
   }
   let version: ClamavVersion | undefined
   let requiredScore: number | undefined
-  let toldOfThresholds = false
-  function noteThreshold(required: number): void {
-    requiredScore = required
-    const { detail } = thresholds() ?? {}
-    if (detail === undefined || toldOfThresholds) return
-    toldOfThresholds = true
-    log.warn({ detail }, 'thresholds-differ')
+  let refusals: Refusals | undefined
+  const told = new Set<string>()
+  /** What rspamd's answers show of its configuration and its DNS. */
+  function noteScore(finding: Scored): void {
+    requiredScore = finding.requiredScore
+    refusals = refusalsIn(finding.symbols, Date.now()) ?? refusals
+    for (const { name, detail } of rspamdChecks()) {
+      if (!told.has(name)) log.warn({ detail }, name)
+      told.add(name)
+    }
   }
-  const thresholds = () =>
-    daemons.rspamd?.managed === false ? checkThresholds(rspamdConfig?.reject_score, requiredScore) : undefined
+  const rspamdChecks = (): Check[] => {
+    const foreign = daemons.rspamd?.managed === false
+    const thresholds = foreign ? checkThresholds(rspamdConfig?.reject_score, requiredScore) : undefined
+    return [thresholds, checkLists(refusals, Date.now())].filter(check => check !== undefined)
+  }
 
   const scanners = found.map(scanner => {
     const onGone = (detail: string) => note(scanner, { ok: false, detail })
-    return noticing(scanner, { onGone, onScore: noteThreshold })
+    return noticing(scanner, { onGone, onScore: noteScore })
   })
 
   async function look(): Promise<void> {
@@ -138,7 +152,7 @@ export async function startEmbeddedScanners(options: EmbeddedScannersOptions): P
           ? [{ name: 'clamav-database', state: 'warning', detail: TEST_SIGNATURES } as const]
           : [checkDatabase(version, Date.now())]),
         checkUpdates(daemons.clamav?.updates()),
-        thresholds(),
+        ...rspamdChecks(),
         ...daemons.status().map(({ name, ok, detail }): Check => ({ name, state: ok ? 'ok' : 'failed', detail })),
       ].filter(check => check !== undefined),
     async stop() {
@@ -149,7 +163,7 @@ export async function startEmbeddedScanners(options: EmbeddedScannersOptions): P
   }
 }
 
-type Notice = Readonly<{ onGone: (detail: string) => void; onScore: (requiredScore: number) => void }>
+type Notice = Readonly<{ onGone: (detail: string) => void; onScore: (finding: Scored) => void }>
 
 /** Tells at once when a scan finds nobody there: a scanner may be gone and back between two looks. */
 function noticing(scanner: Scanner, { onGone, onScore }: Notice): Scanner {
@@ -158,7 +172,7 @@ function noticing(scanner: Scanner, { onGone, onScore }: Notice): Scanner {
     async scan(...asked) {
       const finding = await scanner.scan(...asked)
       if (finding.kind === 'could-not-scan' && finding.failure === 'unreachable') onGone(finding.detail)
-      if (finding.kind === 'scored') onScore(finding.requiredScore)
+      if (finding.kind === 'scored') onScore(finding)
       return finding
     },
   }

@@ -17,6 +17,7 @@ export function startAuth(session: Session, command: Extract<Command, { verb: 'A
   if (client.tls === undefined) return replies.startTlsFirst
   if (client.helo === '') return replies.helloFirst
   if (client.user !== undefined || session.transaction !== undefined) return replies.authOutOfPlace
+  session.mechanism = command.mechanism
   return take(session, startSasl(command.mechanism, command.initialResponse))
 }
 
@@ -37,13 +38,17 @@ function take(session: Session, step: SaslStep): MaybePromise<Reply> {
       session.sasl = step
       return reply(334, '', step.text)
     case 'refused':
-      settings.metrics.authFailures.inc('aborted')
+      if (step.reply.code !== 504) settings.metrics.authFailures.inc('aborted')
       return step.reply
     case 'credentials': {
       const { login } = settings
       if (login === undefined) return replies.notImplemented
       const ask = async (): Promise<Reply> => {
-        const answer = await login(step, { address: client.address, failures: session.failedLogins })
+        const answer = await login(step, {
+          address: client.address,
+          failures: session.failedLogins,
+          mechanism: session.mechanism,
+        })
         if (answer.outcome === 'refused') return answer.reply
         session.client = { ...session.client, user: answer.user }
         session.userAddresses = answer.addresses

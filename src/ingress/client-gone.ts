@@ -8,7 +8,10 @@ export function leaveTransaction(session: Session, { ours }: Readonly<{ ours: bo
     settings.metrics.connectionErrors.inc('reset')
     const stage = reception === undefined ? 'rcpt' : 'data'
     const { queueId, reversePath } = transaction
-    settings.log.info({ queueId, client: client.address, helo: client.helo, stage, reversePath }, 'client-gone')
+    settings.log.info(
+      { queueId, client: client.address, port: client.port, helo: client.helo, stage, reversePath },
+      'client-gone',
+    )
   }
   resetSession(session)
 }

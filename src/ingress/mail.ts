@@ -29,8 +29,10 @@ export function mail(session: Session, command: Extract<Command, { verb: 'MAIL' 
   if (size > limits.messageSize) return refuse(tooLarge(limits.messageSize), { reversePath, size })
   if (!maySendAs(session, reversePath)) return refuse(replies.notYourAddress, { reversePath, user: client.user })
   const pressure = settings.pressure()
-  if (pressure !== undefined)
-    return refuse(replies.underPressure[pressure], { reversePath, why: `pressure: ${pressure}` })
+  if (pressure !== undefined) {
+    settings.metrics.messagesDeferredAtIngress.inc()
+    return refuse(replies.underPressure[pressure], { reversePath })
+  }
 
   const view = { ...viewOf(session), queueId, reversePath, recipients: [] }
   return when(chain.sender(view), ({ refusal, suspicions, headers }) => {

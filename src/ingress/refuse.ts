@@ -28,6 +28,7 @@ export function refusalOf(
   const line = {
     ...(queueId !== undefined && { queueId }),
     client: client.address,
+    port: client.port,
     helo: client.helo,
     esmtp: client.esmtp,
     stage,

@@ -2,6 +2,7 @@
 // Each command gets exactly one reply, at once or as a promise, and is asked only after the one before was answered;
 // 221 and 421 end the session, 354 starts a reception, `startTls` a handshake. A fault while deciding costs its own
 // command a 451, no more. What the commands do is in a file each: hello, mail, rcpt, data, auth, xclient.
+import type { Login } from '../auth/login.ts'
 import type { Client } from '../mail/envelope.ts'
 import type { Reply } from '../mail/reply.ts'
 import type { HeaderField } from '../mail/verdict.ts'
@@ -12,7 +13,7 @@ import type { ListenerMode, SessionView, TransactionView } from '../plugins/plug
 import type { Backends } from '../storage/backends.ts'
 import type { Deadline, MaybePromise } from './answer.ts'
 import { when } from './answer.ts'
-import { continueAuth, type Login, startAuth } from './auth.ts'
+import { continueAuth, startAuth } from './auth.ts'
 import type { BeforeQueueScan } from './before-queue.ts'
 import { type Command, parseCommand } from './command.ts'
 import { data } from './data.ts'
@@ -69,6 +70,8 @@ export type Session = {
   userAddresses: readonly string[] | undefined
   /** An AUTH exchange that waits for the client's next line. */
   sasl: Extract<SaslStep, { kind: 'challenge' }> | undefined
+  /** What the last AUTH named; '' before it. */
+  mechanism: string
   /** STARTTLS was answered with 220: what comes next is the handshake. */
   startTls: boolean
   transaction: Transaction | undefined
@@ -103,6 +106,7 @@ export function openSession(settings: SessionSettings, { address, port, mode }: 
     client: { address, port, helo: '', esmtp: false },
     userAddresses: undefined,
     sasl: undefined,
+    mechanism: '',
     startTls: false,
     transaction: undefined,
     reception: undefined,

@@ -147,7 +147,7 @@ export function createMetrics({ process = false } = {}) {
     ]),
     messagesDeferredAtIngress: counter(
       'elemta_messages_tempfailed_total',
-      '4yz after the dot: not accepted, the client keeps it',
+      'Not accepted for now, the client keeps it: 4yz after the dot, or at MAIL for want of room',
     ),
     recipientsAccepted: counter('elemta_recipients_accepted_total', 'Recipients of accepted messages'),
     messageSize: histogram('elemta_message_size_bytes', 'Octets of accepted messages', BYTES),

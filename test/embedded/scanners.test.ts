@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
-import { afterEach, beforeEach, expect, inject, test } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import { freePort } from '../../local/embedded/port.ts'
 import { checkDatabase } from '../../local/scanner-checks.ts'
 import { type EmbeddedScanners, startEmbeddedScanners } from '../../local/scanners.ts'
@@ -14,6 +14,7 @@ import { silentLog } from '../../src/platform/log.ts'
 import { createMetrics } from '../../src/platform/metrics.ts'
 import { configOf } from '../platform/parse-config.ts'
 import { accepted, mail, whole } from '../scan/messages.ts'
+import { realRspamd } from '../scan/real-daemons.ts'
 import { signatureDatabase } from './signature-database.ts'
 
 let dir: string
@@ -73,23 +74,33 @@ test('signatures that are days old are a warning', () => {
   })
 })
 
-test('an rspamd of somebody else’s that rejects from another score on is a warning, and logged once', async () => {
-  const { host, port } = inject('rspamd')
+test('what is wrong with an rspamd of somebody else’s is a warning, and logged once', async () => {
+  const zones = '  local-data: "10.113.0.203.zen.spamhaus.org. 60 IN A 127.255.255.254"'
+  const rspamd = await realRspamd({ zones, rejectScore: 12 })
+  const { host, port } = rspamd
   const lines: string[] = []
   const log = pino({ level: 'warn', messageKey: 'event' }, { write: (line: string) => lines.push(line) })
-  const rspamd = (more: string) => `[{ name: rspamd, config: { host: ${host}, port: ${port}, managed: false${more} } }]`
-  const differs = await start(rspamd(', reject_score: 10'), log)
+  const plugins = (rejectScore: number) =>
+    `[{ name: rspamd, config: { host: ${host}, port: ${port}, managed: false, reject_score: ${rejectScore} } }]`
+
+  const differs = await start(plugins(10), log)
   expect(check('rspamd-thresholds')).toBeUndefined() // nobody knows yet
   for (let n = 0; n < 2; n++) await differs.scanners.scanners[0]!.scan(accepted(), whole(mail('hello')))
-  const detail = expect.stringMatching(
-    /^rspamd rejects from 15 on, reject_score is 10: mail is taken for spam from 10 on/,
+  const thresholds = expect.stringMatching(
+    /^rspamd rejects from 12 on, reject_score is 10: mail is taken for spam from 10/,
   )
-  expect(check('rspamd-thresholds')).toEqual({ name: 'rspamd-thresholds', state: 'warning', detail })
-  expect(lines.map(line => JSON.parse(line))).toEqual([expect.objectContaining({ event: 'thresholds-differ', detail })])
+  const lists = expect.stringMatching(/^lists refuse to answer .*\(RBL_SPAMHAUS_BLOCKED_OPENRESOLVER\).*DQS key$/)
+  expect(check('rspamd-thresholds')).toEqual({ name: 'rspamd-thresholds', state: 'warning', detail: thresholds })
+  expect(check('dns-lists')).toEqual({ name: 'dns-lists', state: 'warning', detail: lists })
+  expect(lines.map(line => JSON.parse(line))).toEqual([
+    expect.objectContaining({ event: 'rspamd-thresholds', detail: thresholds }),
+    expect.objectContaining({ event: 'dns-lists', detail: lists }),
+  ])
   await differs.scanners.stop()
 
-  const agrees = await start(rspamd(''), log)
-  await agrees.scanners.scanners[0]!.scan(accepted(), whole(mail('hello')))
+  const agrees = await start(plugins(12))
+  await agrees.scanners.scanners[0]!.scan(accepted({ client: { address: '203.0.113.11' } }), whole(mail('hello')))
   expect(check('rspamd-thresholds')).toBeUndefined()
-  expect(lines).toHaveLength(1)
+  expect(check('dns-lists')).toBeUndefined()
+  await rspamd.stop()
 })

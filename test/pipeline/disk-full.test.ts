@@ -17,7 +17,7 @@ test.each([
   onTestFinished(() => rm(directory, { recursive: true, force: true }))
   await mkdir(join(directory, 'data'))
   const within = `exec unshare -rm sh -c 'mount -t tmpfs -o size=160m none "${directory}/data" && exec "$@"' sh "$@"`
-  await using gateway = await startGateway({ directory, within })
+  await using gateway = await startGateway({ directory, within, config: { limits: { disk_reserve: '128MB' } } })
   // The directory as the gateway sees it.
   const data = `/proc/${gateway.pid}/root${directory}/data`
 

@@ -62,7 +62,9 @@ test('while ClamAV is down mail is accepted and waits; once it is back it is sca
 })
 
 test('a clamd that dies in the middle is noticed, started again, and loses nothing', async () => {
-  await using gateway = await startGateway({ config: { ...withScanners({ managed: true, timeout: '5s', updates: { enabled: false } }), scan } })
+  await using gateway = await startGateway({
+    config: { ...withScanners({ managed: true, timeout: '5s', updates: { enabled: false } }), scan },
+  })
   const started = await gateway.log(line => line.event === 'child-started' && line.child === 'clamd')
   const first = await send(gateway.port, { content: mail() })
   await gateway.settled(first.queueId, 'delivered')
