@@ -27,7 +27,10 @@ export type Gateway = Pick<Program, 'log' | 'logged' | 'errors' | 'ended'> &
     configFile: string
     maildirPath: string
     pid: number
+    /** Of the first listener. */
     port: number
+    /** Of all listeners, in their order. */
+    ports: readonly number[]
     opsPort: number
     record(queueId: string): Promise<MessageRecord | undefined>
     /** The one message from or to this address. */
@@ -88,6 +91,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
     maildirPath,
     pid: program.process.pid!,
     port: ready.smtp[0]!.port,
+    ports: ready.smtp.map(({ port }) => port),
     opsPort: ready.ops.port,
     record: queueId => read(({ records }) => records.get(queueId)),
     only: address =>
