@@ -12,11 +12,21 @@ const MOST_FAILED_LOGINS = 3
 /** Milliseconds. */
 const DELAY = 1000
 
+const IDLE_COMMANDS: ReadonlySet<string> = new Set(['NOOP', 'RSET', 'EHLO', 'HELO', 'VRFY', 'EXPN', 'HELP', 'XFORWARD'])
+
+/** As `countError`, for a command that was understood. */
+export function countCommand(session: Session, verb: string, reply: Reply): MaybePromise<Reply> {
+  const idle = IDLE_COMMANDS.has(verb) && ++session.idle > MOST_IDLE
+  return idle || reply.code >= 500 ? countMistake(session, reply) : reply
+}
+
 /** The reply itself, late when the client makes many mistakes, or 421 when it makes too many. */
 export function countError(session: Session, reply: Reply): MaybePromise<Reply> {
+  return reply.code < 500 ? reply : countMistake(session, reply)
+}
+
+function countMistake(session: Session, reply: Reply): MaybePromise<Reply> {
   const { limits, metrics } = session.settings
-  const idle = ++session.idle > MOST_IDLE
-  if (reply.code < 500 && !idle) return reply
   session.errors++
   if (session.errors > limits.errors) {
     metrics.connectionErrors.inc('errors')

@@ -17,7 +17,7 @@ import { continueAuth, startAuth } from './auth.ts'
 import type { BeforeQueueScan } from './before-queue.ts'
 import { type Command, parseCommand } from './command.ts'
 import { data } from './data.ts'
-import { countError } from './errors.ts'
+import { countCommand } from './errors.ts'
 import { hello } from './hello.ts'
 import type { Limits } from './limits.ts'
 import { mail } from './mail.ts'
@@ -229,5 +229,5 @@ function answered(session: Session, verb: string, reply: Reply): MaybePromise<Re
   count.all++
   if (reply.code < 400) count.good++
   summary.commands.set(verb, count)
-  return countError(session, reply)
+  return countCommand(session, verb, reply)
 }

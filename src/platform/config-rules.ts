@@ -1,5 +1,6 @@
 // What no single key can know: settings that contradict each other, and settings that are legal but surprising.
 // Pure. A contradiction stops the program; a warning is shown by `config check` and at the start.
+import { parseNetwork } from '../mail/networks.ts'
 import { type Config, enabledPlugin, isBuiltin, type Listener, type Plugin } from './config.ts'
 import { formatSize } from './config-units.ts'
 
@@ -10,7 +11,13 @@ export type Contradiction = Readonly<{ path: Path; message: string; reads: reado
 
 /** Everything in `config` that cannot work. */
 export function contradictions(config: Config): Contradiction[] {
-  return [...listenerRules(config), ...authRules(config), ...routeRules(config), ...pluginRules(config)]
+  return [
+    ...listenerRules(config),
+    ...networkRules(config),
+    ...authRules(config),
+    ...routeRules(config),
+    ...pluginRules(config),
+  ]
 }
 
 /** Everything in `config` that works, but that its owner should know of; sentences for people. */
@@ -52,6 +59,26 @@ function listenerRules({ listeners, ops }: Config): Contradiction[] {
     found.push({ path: ['ops', 'port'], message: `port ${ops.port} is taken by listeners[${taken}]`, reads })
   }
   return found
+}
+
+/**
+ * A load balancer that does not know its client (UNKNOWN) speaks for itself: if it may send to any domain, so may all
+ * the world through it.
+ */
+function networkRules({ relay, ingress }: Config): Contradiction[] {
+  const found: Contradiction[] = []
+  for (const [n, network] of relay.networks.entries()) {
+    const balancer = ingress.proxy_protocol.find(other => overlap(network, other))
+    if (balancer === undefined) continue
+    const message = `${network} holds load balancers (ingress.proxy_protocol: ${balancer}): this would be an open relay`
+    found.push({ path: ['relay', 'networks', n], message, reads: [['relay'], ['ingress']] })
+  }
+  return found
+}
+
+function overlap(one: string, other: string): boolean {
+  const [[a, aPrefix], [b, bPrefix]] = [parseNetwork(one, ''), parseNetwork(other, '')]
+  return a.kind() === b.kind() && a.match(b, Math.min(aPrefix, bPrefix))
 }
 
 /** Nobody could ever log in. */
