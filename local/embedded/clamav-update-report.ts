@@ -32,7 +32,12 @@ export function readReport(code: number | null, output: string, until: number | 
   const missed = errors.some(error => error.startsWith("Can't download"))
   if (code === 0 && !missed && databases.length > 0) return { kind: 'updated', databases }
   if (code === 0 && !missed && current) return { kind: 'current' }
-  const why = [...new Set(errors)].join('; ').slice(0, 300)
+  // The first ones tell the cause, the others what followed from it.
+  const why = [...new Set(errors)]
+    .slice(0, 2)
+    .join('; ')
+    .replaceAll(/ ERROR:\s+Message:/g, ':')
+    .slice(0, 300)
   return { kind: 'failed', why: why || `ended with ${code === null ? 'a signal' : `exit code ${code}`}` }
 }
 

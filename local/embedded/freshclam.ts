@@ -153,7 +153,7 @@ function statusOf(history: UpdateHistory, next: number, now: number): UpdateStat
     return { ok: false, detail, ...about }
   }
   if (failures > 0) {
-    const detail = `freshclam failed ${failures} times: ${why}; ${last}, next try ${time(next)}`
+    const detail = `freshclam failed (${failures} in a row): ${why}; ${last}, next try ${time(next)}`
     return { ok: false, detail, ...about }
   }
   if (attemptedAt === undefined) return { ok: true, detail: 'signatures are being fetched', ...about }

@@ -1,6 +1,5 @@
 // AUTH (RFC 4954): over TLS, on submission listeners, once per session and outside of a transaction. What the mechanisms
 // say is sasl.ts; who may log in, and how often one may guess, is the login's.
-import type { Login } from '../auth/login.ts'
 import { type Reply, reply } from '../mail/reply.ts'
 import { answerOf, type MaybePromise, when } from './answer.ts'
 import type { Command } from './command.ts'

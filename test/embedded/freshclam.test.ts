@@ -135,7 +135,7 @@ test.each([
 test('a mirror that is not there is a failure that is told, and clamd goes on', async () => {
   const { updates, scan } = await start({ mirror: 'http://127.0.0.1:1' })
   await expect.poll(() => updates().ok, { timeout: 10_000 }).toBe(false)
-  expect(updates().detail).toMatch(/failed 1 times: .*daily.*; never updated, next try/)
+  expect(updates().detail).toMatch(/failed \(1 in a row\): .*connect to server.*; never updated, next try/)
   expect(await scan(EICAR)).toMatchObject({ kind: 'virus' })
 })
 
