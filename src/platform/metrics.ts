@@ -46,6 +46,16 @@ export function createMetrics({ process = false } = {}) {
     return { set: (value: V, to: number) => metric.labels(value).set(to) }
   }
 
+  const pluginExecutions = new Counter({
+    name: 'elemta_plugin_execution_total',
+    help: 'Hooks and scans run, by what came of it; log: refused, had mode been enforce',
+    labelNames: ['plugin', 'outcome'],
+    registers,
+  })
+  for (const scanner of ['clamav', 'rspamd']) {
+    for (const outcome of ['pass', 'error']) pluginExecutions.labels(scanner, outcome).inc(0)
+  }
+
   return {
     registry,
 
@@ -86,15 +96,10 @@ export function createMetrics({ process = false } = {}) {
       'aborted', // the client gave up in the middle, or what it sent was no SASL
     ]),
 
-    pluginExecutions: new Counter({
-      name: 'elemta_plugin_execution_total',
-      help: 'Hooks run, by what came of it; log: refused, had mode been enforce',
-      labelNames: ['plugin', 'outcome'],
-      registers,
-    }),
+    pluginExecutions,
     pluginTime: new Histogram({
       name: 'elemta_plugin_execution_time_seconds',
-      help: 'One hook',
+      help: 'One hook, or one scan',
       labelNames: ['plugin'],
       buckets: SECONDS,
       registers,

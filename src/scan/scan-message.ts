@@ -2,7 +2,7 @@
 // one chunk by chunk, so that memory stays bounded however large it is and a scanner that fails holds nobody up.
 // Rejects when the content cannot be read or the scan is given up; a scanner's failure is a finding.
 import type { AcceptedMessage } from '../mail/record.ts'
-import type { Finding, ScannerName } from '../mail/verdict.ts'
+import type { Finding } from '../mail/verdict.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import type { Content } from '../storage/message-store.ts'
 import { fanOut } from './fan-out.ts'
@@ -21,7 +21,6 @@ export type ScanResult = Readonly<{
   findings: readonly Finding[]
   /** All scanners together, which is the slowest one. */
   seconds: number
-  secondsBy: Readonly<Partial<Record<ScannerName, number>>>
 }>
 
 /** Octets up to which a content is held in memory as a whole. */
@@ -31,18 +30,18 @@ export async function scanMessage(options: ScanMessageOptions): Promise<ScanResu
   const { scanners, message, content, metrics, signal } = options
   const startedAt = performance.now()
   const seconds = () => (performance.now() - startedAt) / 1000
-  const secondsBy: Partial<Record<ScannerName, number>> = {}
 
   const ask = async (scanner: Scanner, scanContent: ScanContent): Promise<Finding> => {
     const finding = await scanner.scan(message, scanContent, signal)
-    secondsBy[scanner.name] = seconds()
+    metrics.pluginTime.labels(scanner.name).observe(seconds())
+    metrics.pluginExecutions.labels(scanner.name, finding.kind === 'could-not-scan' ? 'error' : 'pass').inc()
     return finding
   }
   const findings = await (content.size <= SMALL ? askAtOnce() : askWhileReading())
   signal?.throwIfAborted()
   const all = seconds()
   if (scanners.length > 0) metrics.scanLatency.observe(all)
-  return { findings, seconds: all, secondsBy }
+  return { findings, seconds: all }
 
   async function askAtOnce(): Promise<Finding[]> {
     const octets = await readWhole(content)

@@ -4,7 +4,7 @@
 import { Worker } from 'node:worker_threads'
 
 /** In milliseconds. Each costs two syncs where something was written since the last one. */
-const EVERY = 5000
+const EVERY = 2000
 
 /** Begins checkpoints of an existing database. `onCrash` is told when their thread dies; there are none from then on. */
 export function startCheckpoints(path: string, onCrash?: (error: Error) => void): Readonly<{ stop(): Promise<void> }> {

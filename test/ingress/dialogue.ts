@@ -21,7 +21,11 @@ type Options = Readonly<{ from?: string; allowHalfOpen?: boolean }>
 
 /** Connects without waiting for the greeting. */
 export function dial(port: number, { from = '127.0.0.1', allowHalfOpen = false }: Options = {}): Dialogue {
-  const socket = createConnection({ host: '127.0.0.1', port, localAddress: from, allowHalfOpen, noDelay: true })
+  return converse(createConnection({ host: '127.0.0.1', port, localAddress: from, allowHalfOpen, noDelay: true }))
+}
+
+/** The dialogue on a connection that there is already. */
+export function converse(socket: Socket): Dialogue {
   let unread = ''
   let over = false
   const waiting: (() => void)[] = []

