@@ -24,8 +24,10 @@ export function rcpt(session: Session, path: string): MaybePromise<Reply> {
   if (recipients.size >= limits.recipients) return inTransaction(queueId, replies.tooManyRecipients)
   if (!chain.asks('recipient')) return take(recipient)
   return when(chain.recipient(transactionView(session, transaction), recipient), ({ refusal, suspicions, headers }) => {
-    transaction.suspicions.push(...suspicions)
-    transaction.tags.push(...headers)
+    // What is said of each of a hundred recipients is said once of the message.
+    const { suspicions: known, tags } = transaction
+    known.push(...suspicions.filter(why => !known.includes(why)))
+    tags.push(...headers.filter(({ name, value }) => !tags.some(tag => tag.name === name && tag.value === value)))
     return refusal === undefined ? take(recipient) : refuse(refusal, recipient)
   })
 

@@ -3,6 +3,7 @@
 // (unknown means later), never an acceptance and never the end of the process. In `mode: log` nothing is refused:
 // what would have been is told in the log and passed on as a suspicion.
 // What needs no waiting costs no waiting: hooks that answer at once keep the session synchronous.
+import { headerField } from '../mail/header-value.ts'
 import { type Reply, replyForError, replyText, tryAgainLater } from '../mail/reply.ts'
 import type { HeaderField } from '../mail/verdict.ts'
 import type { Log } from '../platform/log.ts'
@@ -93,6 +94,21 @@ export function createChain(
     }
   }
 
+  /** Ends within the plugin's deadline, whatever it does. */
+  async function closePlugin({ name, plugin, timeout }: ChainedPlugin): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    const tooLate = new Promise<void>(resolve => {
+      timer = setTimeout(() => {
+        log.error({ plugin: name, hook: 'close', milliseconds: timeout }, 'plugin-timeout')
+        resolve()
+      }, timeout)
+    })
+    const closing = (async () => plugin.close?.())()
+    const closed = closing.catch(error => log.error({ plugin: name, hook: 'close', err: error }, 'plugin-failed'))
+    await Promise.race([closed, tooLate])
+    clearTimeout(timer)
+  }
+
   function answerOf({ name, timeout }: ChainedPlugin, hook: Hook, call: () => unknown): MaybePromise<Answer> {
     const failed = (error: unknown): Answer => {
       log.error({ plugin: name, hook, err: error }, 'plugin-failed')
@@ -131,7 +147,7 @@ export function createChain(
       ask('message', transaction, (plugin, view) => plugin.message?.(view as TransactionView, message)),
     asks: hook => asked[hook].length > 0,
     async close() {
-      await Promise.allSettled(plugins.map(async ({ plugin }) => plugin.close?.()))
+      await Promise.all(plugins.map(closePlugin))
     },
   }
 }
@@ -141,8 +157,10 @@ function later(reply: Reply): Decision {
   return { decision: reply.code >= 500 ? 'reject' : 'defer', reply, why: 'the plugin failed' }
 }
 
+/** Values are made fit for a header: a plugin may put into them what a client said. */
 function gather({ suspicions, headers }: Outcome, why: string, more: readonly HeaderField[]): Outcome {
-  return { suspicions: [...suspicions, why], headers: [...headers, ...more] }
+  const safe = more.map(({ name, value }) => headerField(name, value)).filter(field => field !== undefined)
+  return { suspicions: [...suspicions, why], headers: [...headers, ...safe] }
 }
 
 function withSuspicions<V extends SessionView>(view: V, suspicions: readonly string[]): V {
@@ -162,19 +180,26 @@ function about(view: SessionView): Readonly<Record<string, unknown>> {
 
 /** Plugins may bring promises that are not ours. */
 function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value
+  return isObject(value) && 'then' in value
 }
 
 function isDecision(value: unknown): value is Decision {
-  if (typeof value !== 'object' || value === null || !('decision' in value)) return false
-  const { decision, reply, why, headers } = value as {
-    decision: unknown
-    reply?: Reply
-    why?: unknown
-    headers?: unknown
-  }
+  if (!isObject(value)) return false
+  const { decision, reply, why, headers } = value
   if (decision === 'pass') return true
-  if (decision === 'tag') return typeof why === 'string' && Array.isArray(headers)
-  const { code = 0 } = reply ?? {}
-  return (decision === 'reject' && code >= 500 && code <= 599) || (decision === 'defer' && code >= 400 && code <= 499)
+  if (typeof why !== 'string') return false
+  if (decision === 'tag') return Array.isArray(headers) && headers.every(isField)
+  const codeClass = decision === 'reject' ? 5 : decision === 'defer' ? 4 : undefined
+  if (!isObject(reply) || typeof reply.text !== 'string') return false
+  const { code, enhancedCode } = reply
+  if (!Number.isInteger(code) || Math.floor(Number(code) / 100) !== codeClass) return false
+  return enhancedCode === '' || (typeof enhancedCode === 'string' && enhancedCode.startsWith(`${codeClass}.`))
+}
+
+function isField(value: unknown): boolean {
+  return isObject(value) && headerField(String(value.name), '') !== undefined && typeof value.value === 'string'
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
 }

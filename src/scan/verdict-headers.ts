@@ -1,8 +1,9 @@
 // The header fields that tell a recipient's mail program what the scanners said. Pure.
 // X-Virus-Scanned and X-Virus-Status (as clamav-milter), X-Spam-Status, X-Spam-Score and X-Spam-Flag (as SpamAssassin),
 // then what rspamd itself wants to add, such as Authentication-Results.
+
+import { headerField } from '../mail/header-value.ts'
 import type { Finding, HeaderField } from '../mail/verdict.ts'
-import { headerField } from './header-value.ts'
 
 export type HeaderOptions = Readonly<{
   /** The decision is `tag` because of spam. */

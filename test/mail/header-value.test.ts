@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { headerField } from '../../src/scan/header-value.ts'
+import { headerField } from '../../src/mail/header-value.ts'
 
 test.each([
   ['as it is', 'mx.example.com;\r\n\tspf=pass', 'mx.example.com;\r\n\tspf=pass'],

@@ -1,6 +1,6 @@
 // Makes values from outside (scanners, their rules) fit for a header field (RFC 5322 §2.1.1, §2.2): ASCII, no line
 // that is not a fold, no line over 998 octets. Pure. Nothing is refused: what does not fit is replaced.
-import type { HeaderField } from '../mail/verdict.ts'
+import type { HeaderField } from './verdict.ts'
 
 /** Octets of a line, its name and fold included; the RFC's limit is 998. */
 const LONGEST_LINE = 900
