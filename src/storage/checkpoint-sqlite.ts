@@ -3,8 +3,8 @@
 // a moment has no thread too many. Without it, or when it cannot keep up, the writer's own limit holds the log short.
 import { Worker } from 'node:worker_threads'
 
-/** In milliseconds. Each costs two syncs where something was written since the last one. */
-const EVERY = 2000
+/** In milliseconds. Rarely: its syncs hold up even those who only write to the log, for a tenth of a second. */
+const EVERY = 30_000
 
 /** Begins checkpoints of an existing database. `onCrash` is told when their thread dies; there are none from then on. */
 export function startCheckpoints(path: string, onCrash?: (error: Error) => void): Readonly<{ stop(): Promise<void> }> {
