@@ -1,5 +1,5 @@
 // The edge of the embedded home: what the ingress needs besides storage, made from the configuration, and made anew
-// when that changes. What a reload replaces is closed a little later, when nobody is asking it any more.
+// when that changes. What a reload replaces is closed when the last session that asks it has ended.
 import { join } from 'node:path'
 import { createAttempts } from '../src/auth/attempts.ts'
 import type { Authenticator } from '../src/auth/authenticator.ts'
@@ -39,6 +39,9 @@ export type Edge = Readonly<{
   settings: IngressSettings
   /** For /readyz. */
   checks(): readonly Check[]
+  /** New connections have another: files of certificates are no longer watched. Open sessions may go on with this. */
+  replaced(): void
+  /** Nobody asks it any more. */
   close(): Promise<void>
 }>
 
@@ -54,17 +57,6 @@ export async function createEdge(parts: EdgeParts): Promise<Edge> {
     for (const closer of closers.splice(0).reverse()) await closer()
   }
   try {
-    const certificates = await createCertificates({
-      files: config.tls.certificates,
-      selfSignedDir: join(config.data_dir, 'tls'),
-      hostname,
-      minVersion: config.tls.min_version,
-      log,
-      metrics,
-      now,
-    })
-    closers.push(() => certificates.close())
-
     const authenticator = authenticatorOf(config, log)
     if (authenticator !== undefined) closers.push(() => authenticator.close())
     const exempt = createNetworks(limits.allowlist, 'limits.allowlist')
@@ -85,6 +77,18 @@ export async function createEdge(parts: EdgeParts): Promise<Edge> {
       now,
     })
     closers.push(() => chain.close())
+
+    // Last, since they change a metric: when anything before fails nothing has changed.
+    const certificates = await createCertificates({
+      files: config.tls.certificates,
+      selfSignedDir: join(config.data_dir, 'tls'),
+      hostname,
+      minVersion: config.tls.min_version,
+      log,
+      metrics,
+      now,
+    })
+    closers.push(() => certificates.close())
 
     const settings: IngressSettings = {
       hostname,
@@ -122,7 +126,7 @@ export async function createEdge(parts: EdgeParts): Promise<Edge> {
       },
     }
     const checks = () => certificates.warnings().map((detail): Check => ({ name: 'tls', state: 'warning', detail }))
-    return { settings, checks, close }
+    return { settings, checks, replaced: () => certificates.close(), close }
   } catch (error) {
     await close()
     throw error

@@ -21,7 +21,7 @@ import { startSweeper } from '../src/spool/sweep.ts'
 import { startWorker } from '../src/spool/worker.ts'
 import type { Backends } from '../src/storage/backends.ts'
 import { createEdge, type Edge } from './edge.ts'
-import { tellChanges } from './reload.ts'
+import { takenAtOnce, tellChanges } from './reload.ts'
 import type { Role } from './roles.ts'
 import { type EmbeddedScanners, startEmbeddedScanners } from './scanners.ts'
 
@@ -53,11 +53,16 @@ export async function serve(initial: Config, { roles, log }: { roles: readonly R
   const undo: (() => Promise<unknown>)[] = [() => backends.close()]
   let ingress: Ingress | undefined
   let edge: Edge | undefined
+  /** Each is there until it is closed, when the last session that asks it has ended. */
+  const replaced = new Set<Promise<void>>()
   let scanners: EmbeddedScanners | undefined
   let beforeQueue: BeforeQueueScan = async () => ({ outcome: 'queue', why: SCANNERS_STARTING.detail })
   let delivery: Delivery | undefined
+  let reloading = Promise.resolve()
+  let stopping = false
   const stop = async () => {
-    await ingress?.drain(DRAIN_TIME)
+    stopping = true
+    await Promise.all([ingress?.drain(DRAIN_TIME), reloading])
     for (const step of undo.splice(0).reverse()) await step()
   }
 
@@ -86,7 +91,9 @@ export async function serve(initial: Config, { roles, log }: { roles: readonly R
     // Before the scanners, which may take long to start: what comes in meanwhile is kept and waits for them.
     if (roles.includes('ingress')) {
       edge = await edgeFor(config, (...message) => beforeQueue(...message))
-      undo.push(async () => edge?.close())
+      undo.push(async () => {
+        await Promise.all([...replaced, edge?.close()])
+      })
       ingress = await startIngress({ ...edge.settings, listeners: config.listeners })
     }
     if (roles.includes('scan')) {
@@ -98,26 +105,44 @@ export async function serve(initial: Config, { roles, log }: { roles: readonly R
       undo.push(delivery.stop)
     }
     if (scanners !== undefined) {
-      const scanning = startScanning(parts, scanners)
+      const scanning = startScanning(parts, scanners, () => config.scan.wait)
       beforeQueue = scanning.beforeQueue
       undo.push(scanning.stop)
     }
 
-    async function change(changed: Config): Promise<void> {
-      const changes = configChanges(config, changed)
-      if (ingress !== undefined) {
-        const before = edge
-        edge = await edgeFor(changed, (...message) => beforeQueue(...message))
-        ingress.reconfigure(edge.settings)
-        setTimeout(() => void before?.close(), DRAIN_TIME).unref()
+    async function change(wanted: Config): Promise<void> {
+      const changed = takenAtOnce(initial, wanted)
+      const [taken, waiting] = [configChanges(config, changed), configChanges(changed, wanted)]
+      const level = log.level
+      // The logs of plugins take it over when they are made.
+      log.level = changed.log.level
+      try {
+        if (ingress !== undefined) await replaceEdge(ingress, changed)
+      } catch (error) {
+        log.level = level
+        throw error
       }
       delivery?.reroute(changed.routes)
-      log.level = changed.log.level
       config = changed
-      tellChanges(changes, log, n => changed.plugins[n]?.name)
+      if (!log.isLevelEnabled('info')) log.level = level
+      tellChanges(taken, waiting, log)
+      log.level = changed.log.level
     }
 
-    async function reload(load: () => Config): Promise<void> {
+    async function replaceEdge(ingress: Ingress, changed: Config): Promise<void> {
+      const [before, next] = [edge, await edgeFor(changed, (...message) => beforeQueue(...message))]
+      const ended = ingress.reconfigure(next.settings)
+      edge = next
+      before?.replaced()
+      const closed = ended
+        .then(() => before?.close())
+        .catch(error => log.warn({ why: String(error) }, 'close-failed'))
+        .finally(() => replaced.delete(closed))
+      replaced.add(closed)
+    }
+
+    async function reloadNow(load: () => Config): Promise<void> {
+      if (stopping) return
       try {
         await change(load())
         metrics.configReloads.inc('success')
@@ -125,6 +150,12 @@ export async function serve(initial: Config, { roles, log }: { roles: readonly R
         metrics.configReloads.inc('failure')
         log.error({ why: (error as Error).message }, 'reload-failed')
       }
+    }
+
+    /** One after the other, so that the file as it was read last is what holds. */
+    function reload(load: () => Config): Promise<void> {
+      reloading = reloading.then(() => reloadNow(load))
+      return reloading
     }
 
     const warnings = [
@@ -157,10 +188,14 @@ async function openEdges({
     createEdge({ ...parts, config, store, pressure, beforeQueue })
 }
 
-function startScanning({ config, backends, log, metrics, now }: Parts, { scanners, policy }: EmbeddedScanners) {
+function startScanning(
+  { config, backends, log, metrics, now }: Parts,
+  { scanners, policy }: EmbeddedScanners,
+  wait: () => number,
+) {
   const retrySchedule = { delays: config.scan.retry_schedule, lifetime: config.delivery.lifetime }
   const logClean = enabledPlugin(config, 'clamav')?.log_clean ?? false
-  const { concurrency, wait } = config.scan
+  const { concurrency } = config.scan
   const common = { backends, scanners, policy, limit: createLimit(concurrency), logClean, now, log, metrics }
   const handle = createScanHandler({ ...common, retrySchedule })
   const giveUp = createGiveUp(backends.scanJobs, { backends, now, log, metrics })

@@ -23,11 +23,13 @@ export function register(program: Command): void {
       const config = loadConfig(named)
       const log = createLog({ ...config.log, hostname: config.hostname, terminal: process.stdout.isTTY })
       const { serve } = await import('../../local/serve.ts')
-      const gateway = await serve(config, { roles, log })
+      const starting = serve(config, { roles, log })
+      // From here on: one that comes before we are ready is done when we are.
+      process.on('SIGHUP', () => void starting.then(gateway => gateway.reload(() => loadConfig(named))).catch(() => {}))
+      const gateway = await starting
       for (const warning of gateway.warnings) log.warn({ warning }, 'warning')
       log.info({ smtp: gateway.smtp, ops: gateway.ops }, 'ready')
       process.stderr.write(nextSteps(gateway))
-      process.on('SIGHUP', () => void gateway.reload(() => loadConfig(named)))
       await stopSignal()
       await gateway.stop()
     })

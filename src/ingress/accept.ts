@@ -22,7 +22,7 @@ export type Inspection =
       /** Header fields to be put in front of it. */
       tags: readonly HeaderField[]
       /** The verdict is known already: written instead of a scan job. */
-      decided?: Readonly<{ writes: readonly (() => Promise<unknown>)[]; keepContent: boolean }>
+      decided?: Readonly<{ writes: readonly (() => Promise<unknown>)[]; keepContent: boolean; told(): void }>
     }>
 
 type Course = Readonly<{
@@ -60,6 +60,7 @@ export async function accept(
       () => records.create(kept, { event: 'accepted', at: message.acceptedAt, reply: replyText(accepted) }),
       ...follow,
     )
+    decided?.told()
     if (decided?.keepContent === false) await discarded(draft, { reply: accepted }, log)
     crashPoint('after-enqueue')
     return { reply: accepted }

@@ -18,8 +18,11 @@ export type IngressOptions = IngressSettings & Readonly<{ listeners: readonly Li
 
 export type Ingress = Readonly<{
   addresses: readonly Address[]
-  /** From now on new connections meet these settings; those that are open go on with theirs. */
-  reconfigure(settings: IngressSettings): void
+  /**
+   * From now on new connections meet these settings; those that are open go on with theirs. Throws as at the start,
+   * and then nothing has changed. The promise resolves when the last of those that are open now has ended.
+   */
+  reconfigure(settings: IngressSettings): Promise<void>
   /** Stops listening, lets messages that are coming in have their reply within `timeout` ms, sends the others away. */
   drain(timeout: number): Promise<void>
 }>
@@ -30,7 +33,7 @@ export async function startIngress({ listeners, ...settings }: IngressOptions): 
   let policy = policyOf(settings)
   const connections = new Set<Connection>()
   const clients = createClientCount()
-  let closed = () => {}
+  const departures = new Set<(connection: Connection) => void>()
 
   async function admit(socket: Socket, mode: ListenerMode): Promise<void> {
     // A client may be gone already; without this listener its reset would end the process.
@@ -76,8 +79,23 @@ export async function startIngress({ listeners, ...settings }: IngressOptions): 
       metrics.connectionsActive.dec()
       metrics.connectionDuration.observe(seconds)
       log.info({ ...summaryOf(session), seconds: Number(seconds.toFixed(3)), ended }, 'session-ended')
-      if (connections.size === 0) closed()
+      for (const tell of departures) tell(connection)
     }
+  }
+
+  /** Resolves when all that are open now have ended. */
+  function allEnded(): Promise<void> {
+    const open = new Set(connections)
+    if (open.size === 0) return Promise.resolve()
+    return new Promise(resolve => {
+      const tell = (connection: Connection) => {
+        open.delete(connection)
+        if (open.size > 0) return
+        departures.delete(tell)
+        resolve()
+      }
+      departures.add(tell)
+    })
   }
 
   function turnAway(socket: Socket, client: string, reason: 'too-many' | 'too-many-from-client'): void {
@@ -98,15 +116,16 @@ export async function startIngress({ listeners, ...settings }: IngressOptions): 
     addresses: servers.map(addressOf),
     reconfigure(changed) {
       policy = policyOf(changed)
+      return allEnded()
     },
     async drain(timeout) {
       for (const server of servers) server.close()
-      const allClosed = connections.size === 0 ? undefined : new Promise<void>(resolve => (closed = resolve))
+      const ended = allEnded()
       for (const connection of connections) connection.drain()
       const lastCall = setTimeout(() => {
         for (const connection of connections) connection.destroy()
       }, timeout)
-      await allClosed
+      await ended
       clearTimeout(lastCall)
       clearInterval(sweep)
     },

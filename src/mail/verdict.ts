@@ -27,7 +27,14 @@ export type Finding =
       /** rspamd's `milter.add_headers`, such as Authentication-Results: name, value (unfolded or folded by CRLF). */
       headers: readonly HeaderField[]
     }>
-  | Readonly<{ scanner: ScannerName; kind: 'could-not-scan'; failure: ScanFailure; detail: string }>
+  | Readonly<{
+      scanner: ScannerName
+      kind: 'could-not-scan'
+      failure: ScanFailure
+      detail: string
+      /** It wants the message to come again, and has not looked at it. */
+      putOff?: boolean
+    }>
 
 /** A header field to put in front of a message; the value has no trailing CRLF and may be folded by `CRLF WSP`. */
 export type HeaderField = Readonly<{ name: string; value: string }>

@@ -15,23 +15,32 @@ export const duration = () =>
 
 /** Things per millisecond, as { amount, period }; written `60/m`, `500MB/h`. */
 export const rate = () =>
-  z.codec(z.string().meta({ pattern: '^\\d+(\\.\\d+)?\\s*([KMGkmg][Bb]?)?/(\\d*)(s|m|h|d)$' }), z.custom<Rate>(), {
-    decode: (input, context) => {
-      const [, amount = '', period = ''] = /^([^/]+)\/(\d*[smhd])$/.exec(input.replaceAll(' ', '')) ?? []
-      try {
-        return { amount: parseSize(amount), period: parseDuration(/^\d/.test(period) ? period : `1${period}`) }
-      } catch {
-        const message = `expected an amount per time such as 60/m or 500MB/h, not "${input}"`
-        context.issues.push({ code: 'custom', message, input })
-        return z.NEVER
-      }
+  z.codec(
+    z.string().meta({ pattern: '^\\d+(\\.\\d+)?\\s*([KMGkmg][Bb]?)?/(\\d*)(s|m|h|d)$' }),
+    z.custom<Rate>(isRate),
+    {
+      decode: (input, context) => {
+        const [, amount = '', period = ''] = /^([^/]+)\/(\d*[smhd])$/.exec(input.replaceAll(' ', '')) ?? []
+        try {
+          return { amount: parseSize(amount), period: parseDuration(/^\d/.test(period) ? period : `1${period}`) }
+        } catch {
+          const message = `expected an amount per time such as 60/m or 500MB/h, not "${input}"`
+          context.issues.push({ code: 'custom', message, input })
+          return z.NEVER
+        }
+      },
+      encode: ({ amount, period }) =>
+        `${amount % 1024 === 0 ? formatSize(amount) : amount}/${formatDuration(period).replace(/^1(?=[smhd])/, '')}`,
     },
-    encode: ({ amount, period }) =>
-      `${amount % 1024 === 0 ? formatSize(amount) : amount}/${formatDuration(period).replace(/^1(?=[smhd])/, '')}`,
-  })
+  )
 
 /** `amount` things in `period` milliseconds. */
 export type Rate = Readonly<{ amount: number; period: number }>
+
+/** Asked of whatever a block holds, to find out which plugin's it is. */
+function isRate(value: unknown): value is Rate {
+  return typeof value === 'object' && value !== null && 'amount' in value && 'period' in value
+}
 
 function measure(
   parse: (input: string | number) => number,

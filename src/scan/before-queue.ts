@@ -18,8 +18,8 @@ export type BeforeQueueOptions = Readonly<{
   backends: Pick<Backends, 'records' | 'deliveryJobs'>
   scanners: readonly Scanner[]
   policy: ScanPolicy
-  /** Milliseconds that a client is kept waiting for the scanners. */
-  wait: number
+  /** Milliseconds that a client is kept waiting for the scanners: may change while we run. */
+  wait: () => number
   limit: Limit
   logClean: boolean
   now: () => number
@@ -30,7 +30,13 @@ export type BeforeQueueOptions = Readonly<{
 export type BeforeQueueAnswer =
   | Refusal
   /** To be written with the record, in this order, instead of a scan job; the content only where it is needed. */
-  | Readonly<{ outcome: 'accept'; writes: readonly (() => Promise<unknown>)[]; keepContent: boolean }>
+  | Readonly<{
+      outcome: 'accept'
+      writes: readonly (() => Promise<unknown>)[]
+      keepContent: boolean
+      /** To be called when they are written: the verdict's count and its line in the log. */
+      told(): void
+    }>
   | Readonly<{ outcome: 'queue'; why: string }>
 
 /** The answer rejects when the content cannot be read: the client then hears 451. */
@@ -47,7 +53,7 @@ export function createBeforeQueueScan(options: BeforeQueueOptions) {
 
   /** Undefined when the time is up. */
   async function scanInTime(message: AcceptedMessage, content: Content): Promise<ScanResult | undefined> {
-    const signal = AbortSignal.timeout(wait)
+    const signal = AbortSignal.timeout(wait())
     const timeIsUp = new Promise<undefined>(resolve => signal.addEventListener('abort', () => resolve(undefined)))
     const scan = limit(async () => {
       if (signal.aborted) return undefined
@@ -69,7 +75,6 @@ export function createBeforeQueueScan(options: BeforeQueueOptions) {
     const consequence = consequenceOf(decided, message, recipients, at)
     if (consequence === undefined) return { outcome: 'queue', why: decided.why }
     const { state, events, delivery, removeContent } = consequence
-    tellVerdict(decided, { message, recipients, state, findings, seconds, at }, options)
     const story: TraceEvent[] = [
       { at, event: 'scanned', findings, seconds },
       { at, event: 'verdict', decision: decided.decision, why: decided.why },
@@ -80,7 +85,8 @@ export function createBeforeQueueScan(options: BeforeQueueOptions) {
       () => records.note(queueId, story, changes),
       ...(delivery === undefined ? [] : [() => deliveryJobs.enqueue(delivery)]),
     ]
-    return { outcome: 'accept', writes, keepContent: !removeContent }
+    const told = () => tellVerdict(decided, { message, recipients, state, findings, seconds, at }, options)
+    return { outcome: 'accept', writes, keepContent: !removeContent, told }
   }
 }
 

@@ -1,5 +1,7 @@
-// Before a message is accepted a verdict can be told to the client: `reject` then means 554, and what rspamd would see
-// again (soft reject, greylist) means 451. Pure. What must be kept or dropped in silence is not refused.
+// Before a message is accepted a verdict can be told to the client: `reject` then means 554, and what rspamd wants to
+// see again (soft reject) means 451. Pure. What must be kept or dropped in silence is not refused.
+// The bare action `greylist` comes from an rspamd that does no greylisting: it would say so at every return of the
+// message, for ever, so it is no reason to defer.
 import { type Reply, reply } from '../mail/reply.ts'
 import type { Finding, Verdict } from '../mail/verdict.ts'
 import { isRspamdAction, meaningOf } from './rspamd-action.ts'
@@ -19,10 +21,8 @@ export function refusalOf(
   const rejections = findings.map(finding => rejectionOf(finding, policy))
   const rejection = rejections.find(refusal => refusal !== undefined)
   if (rejection !== undefined) return rejection
-  if (decision !== 'deliver' && decision !== 'tag') return undefined
-  const deferring = findings.find(finding => finding.kind === 'scored' && isSoft(finding.action))
-  if (deferring?.kind !== 'scored') return undefined
-  return { outcome: 'defer', reply: comeAgain, why: `${deferring.action} (Rspamd)` }
+  if (decision === 'quarantine' || !findings.some(isSoft)) return undefined
+  return { outcome: 'defer', reply: comeAgain, why: 'soft reject (Rspamd)' }
 }
 
 function rejectionOf(finding: Finding, { clamav, rspamd }: ScanPolicy): Refusal | undefined {
@@ -39,6 +39,7 @@ function rejectionOf(finding: Finding, { clamav, rspamd }: ScanPolicy): Refusal 
   return { outcome: 'reject', reply: reply(554, '5.7.1', 'Message refused: it looks like spam'), why }
 }
 
-function isSoft(action: string): boolean {
-  return action === 'soft reject' || action === 'greylist'
+function isSoft(finding: Finding): boolean {
+  if (finding.kind === 'scored') return finding.action === 'soft reject'
+  return finding.kind === 'could-not-scan' && finding.putOff === true
 }

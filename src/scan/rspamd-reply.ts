@@ -52,7 +52,8 @@ function readScore(json: unknown): Finding | undefined {
   if (action === 'soft reject' && names.length <= 1) {
     const who = names[0] ?? 'a rate limit'
     const advice = 'switch its greylist and ratelimit modules off for mail from Elemta'
-    return couldNotScan('rspamd', 'protocol', `rspamd put the message off without scanning it (${who}): ${advice}`)
+    const detail = `rspamd put the message off without scanning it (${who}): ${advice}`
+    return { scanner: 'rspamd', kind: 'could-not-scan', failure: 'protocol', detail, putOff: true }
   }
   const headers = isObject(milter) ? readHeaders(milter.add_headers) : []
   return { scanner: 'rspamd', kind: 'scored', score, requiredScore, action, symbols, headers }

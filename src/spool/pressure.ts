@@ -16,13 +16,18 @@ type Options = Readonly<{
   most: () => number
   metrics: Pick<Metrics, 'backPressure'>
   log: Log
+  /** Milliseconds between two looks. */
+  interval?: number
 }>
 
-/** Milliseconds between two looks. */
-const INTERVAL = 3000
-
 /** Resolves after the first look. */
-export async function startPressureGauge({ backends, most, metrics, log }: Options): Promise<PressureGauge> {
+export async function startPressureGauge({
+  backends,
+  most,
+  metrics,
+  log,
+  interval = 3000,
+}: Options): Promise<PressureGauge> {
   let reason: 'queue' | 'disk' | undefined
 
   async function look(): Promise<void> {
@@ -47,7 +52,7 @@ export async function startPressureGauge({ backends, most, metrics, log }: Optio
 
   const lookAgain = () => look().catch(error => log.warn({ why: String(error) }, 'pressure-unknown'))
   await lookAgain()
-  const timer = setInterval(lookAgain, INTERVAL)
+  const timer = setInterval(lookAgain, interval)
   timer.unref()
   return { reason: () => reason, stop: () => clearInterval(timer) }
 }
