@@ -21,7 +21,16 @@ export type Plan = Readonly<{
   say(text: string): void
 }>
 
-type Variant = Readonly<{ title: string; reuse: boolean; sessions: number; targets: readonly Target[] }>
+export type Variant = Readonly<{
+  title: string
+  reuse: boolean
+  sessions: number
+  targets: readonly Target[]
+  /** Messages when absent. */
+  unit?: string
+  /** By smtp-source when absent. */
+  send?: (batch: Batch) => Promise<void>
+}>
 
 const SIZE = 5 * 1024
 const WARM_UP_MESSAGES = 500
@@ -76,18 +85,20 @@ export async function compareAccept(
         await run('sync', []) // what this server left to write must not slow the next
       }
     }
-    comparisons.push({ title: variant.title, targets: variant.targets, samples, notes: [] })
+    const { title, targets, unit } = variant
+    comparisons.push({ title, targets, samples, notes: [], ...(unit !== undefined && { unit }) })
   }
   return comparisons
 }
 
 async function measure(plan: Plan, server: Server, variant: Variant): Promise<Omit<Sample, 'server' | 'round'>> {
-  const batch = (messages: number): Batch => ({ ...variant, port: server.port, size: SIZE, messages })
-  const rate = await warmUp(batch(WARM_UP_MESSAGES))
+  const { reuse, sessions, send = sendBySource } = variant
+  const batch = (messages: number): Batch => ({ reuse, sessions, port: server.port, size: SIZE, messages })
+  const rate = await warmUp(batch(WARM_UP_MESSAGES), send)
   const messages = Math.max(WARM_UP_MESSAGES, Math.round(rate * plan.seconds))
   await untilQuiet(plan.patience)
   const [cpu, syncs] = [processorTime(server.pids), plan.shim?.count()]
-  const { seconds, othersCores, disturbed } = await observe(() => sendBySource(batch(messages)))
+  const { seconds, othersCores, disturbed } = await observe(() => send(batch(messages)))
   return {
     rate: messages / seconds,
     cpu: ((processorTime(server.pids) - cpu) / messages) * 1e6,
@@ -98,11 +109,11 @@ async function measure(plan: Plan, server: Server, variant: Variant): Promise<Om
 }
 
 /** Batches until the server has seen a second of load; returns the rate of the last one. */
-async function warmUp(batch: Batch): Promise<number> {
+async function warmUp(batch: Batch, send: (batch: Batch) => Promise<void>): Promise<number> {
   const started = performance.now()
   let rate = 0
   while (performance.now() - started < WARM_UP_SECONDS * 1000) {
-    const { seconds } = await observe(() => sendBySource(batch))
+    const { seconds } = await observe(() => send(batch))
     rate = batch.messages / seconds
   }
   return rate

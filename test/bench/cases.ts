@@ -1,5 +1,6 @@
 // The cases of the benchmark: what each needs and how it is measured.
 import { type Contender, compareAccept, FAST_DISK, type Plan, SLOW_DISK } from './accept.ts'
+import { compareChecks } from './checks.ts'
 import { startElemta } from './elemta.ts'
 import { measureGreylist } from './greylist.ts'
 import { installHaraka, startHaraka } from './haraka.ts'
@@ -11,6 +12,7 @@ import { compareScanned } from './scanned.ts'
 import { startSink } from './sink.ts'
 import { installSmtpServer, startSmtpServer } from './smtp-server.ts'
 import { comparisonTable } from './table.ts'
+import { compareTls } from './tls.ts'
 
 export type CasePlan = Plan & Readonly<{ servers: readonly string[] }>
 export type Case = Readonly<{
@@ -57,6 +59,18 @@ export const CASES = {
   memory: {
     requires: [...LOAD, ...SCANNERS],
     measure: measureMemory,
+  },
+  checks: {
+    requires: [...LOAD, 'gcc', 'unbound'],
+    async measure(plan) {
+      return report(await compareChecks(plan))
+    },
+  },
+  tls: {
+    requires: [...LOAD, 'gcc', 'openssl'],
+    async measure(plan) {
+      return report(await compareTls(plan))
+    },
   },
   greylist: {
     requires: [],

@@ -15,7 +15,15 @@ export type ElemtaMode =
 
 export type Elemta = Server & Readonly<{ metric(name: string): Promise<number> }>
 
-export async function startElemta(mode: ElemtaMode, { directory, environment = {} }: Place): Promise<Elemta> {
+type Listener = Readonly<{ address: string; port: number; mode: string }>
+/** Laid over the configuration, key by key; listeners come besides the one that is always there. */
+type Changes = Readonly<{ listeners?: readonly Listener[] } & Record<string, unknown>>
+
+export async function startElemta(
+  mode: ElemtaMode,
+  { directory, environment = {} }: Place,
+  { listeners = [], ...changes }: Changes = {},
+): Promise<Elemta> {
   const root = temporaryDirectory(directory)
   const [port, ops] = [await freePort(), await freePort()]
   const nextHop = mode.kind === 'scan' ? `smtp://127.0.0.1:${mode.nextHop}` : `maildir:${root}/maildir`
@@ -26,13 +34,14 @@ export async function startElemta(mode: ElemtaMode, { directory, environment = {
   const config = {
     hostname: HOSTNAME,
     data_dir: join(root, 'data'),
-    listeners: [{ address: '127.0.0.1', port, mode: 'mx' }],
+    listeners: [{ address: '127.0.0.1', port, mode: 'mx' }, ...listeners],
     ops: { address: '127.0.0.1', port: ops },
     relay: { domains: [DOMAIN], networks: [] },
     limits: { message_size: '26MB', connections: 3000, connections_per_client: 3000 },
     routes: [{ domains: ['*'], to: nextHop }],
     log: { level: 'warn' },
     plugins: mode.kind === 'scan' ? [scanner('clamav', mode.clamav), scanner('rspamd', mode.rspamd)] : [],
+    ...changes,
   }
   const file = join(root, 'elemta.yaml')
   writeFileSync(file, JSON.stringify(config)) // JSON is YAML

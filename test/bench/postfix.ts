@@ -9,6 +9,8 @@ import { DOMAIN, HOSTNAME, type Place, type Server } from './server.ts'
 export type PostfixMode =
   /** Accepts, and keeps everything in the hold queue: accepting alone. */
   | Readonly<{ kind: 'hold' }>
+  /** The same with TLS: by STARTTLS on its port, and from the first octet on at `smtps`. */
+  | Readonly<{ kind: 'tls'; cert: string; key: string; smtps: number }>
   /** Asks a milter on a unix socket, and delivers to a next hop on this machine. */
   | Readonly<{ kind: 'scan'; milter: string; nextHop: number }>
 
@@ -19,7 +21,7 @@ export async function startPostfix(mode: PostfixMode, { directory, environment =
   const config = join(root, 'config')
   mkdirSync(config)
   writeFileSync(join(config, 'main.cf'), await mainCf(root, mode))
-  writeFileSync(join(config, 'master.cf'), masterCf(port))
+  writeFileSync(join(config, 'master.cf'), masterCf(port, mode))
   await makeQueue(root)
   const log = join(root, 'log')
   const daemon = await setting('daemon_directory')
@@ -59,10 +61,17 @@ import_environment = MAIL_CONFIG LD_PRELOAD SLOW_SYNC_US SLOW_SYNC_COUNT
 ${modeCf(mode)}`
 }
 
+const HOLD = 'smtpd_client_restrictions = check_client_access static:HOLD\n'
+
 function modeCf(mode: PostfixMode): string {
   switch (mode.kind) {
     case 'hold':
-      return 'smtpd_client_restrictions = check_client_access static:HOLD\n'
+      return HOLD
+    case 'tls':
+      return `${HOLD}smtpd_tls_security_level = may
+smtpd_tls_cert_file = ${mode.cert}
+smtpd_tls_key_file = ${mode.key}
+`
     case 'scan':
       return `relayhost = [127.0.0.1]:${mode.nextHop}
 smtpd_milters = unix:${mode.milter}
@@ -73,8 +82,9 @@ smtp_tls_security_level = none
   }
 }
 
-function masterCf(port: number): string {
-  return `127.0.0.1:${port} inet n - n - - smtpd
+function masterCf(port: number, mode: PostfixMode): string {
+  const smtps = mode.kind === 'tls' ? `127.0.0.1:${mode.smtps} inet n - n - - smtpd -o smtpd_tls_wrappermode=yes\n` : ''
+  return `${smtps}127.0.0.1:${port} inet n - n - - smtpd
 pickup    unix  n - n 60    1 pickup
 cleanup   unix  n - n -     0 cleanup
 qmgr      unix  n - n 300   1 qmgr

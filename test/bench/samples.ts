@@ -23,6 +23,8 @@ export type Target = Readonly<{ anchor: string; atLeast: number }>
 
 export type Comparison = Readonly<{
   title: string
+  /** What is counted; messages when absent. */
+  unit?: string
   samples: readonly Sample[]
   targets: readonly Target[]
   notes: readonly string[]

@@ -15,6 +15,17 @@ export type Batch = Readonly<{
 
 /** Sends the batch; resolves when every message has its 250. */
 export async function sendBySource({ port, messages, sessions, size, reuse }: Batch): Promise<void> {
-  const shape = ['-4', '-s', sessions, '-m', messages, '-l', size, ...(reuse ? ['-d'] : [])].map(String)
+  const shape = [
+    '-4',
+    '-M',
+    'client.example.org',
+    '-s',
+    sessions,
+    '-m',
+    messages,
+    '-l',
+    size,
+    ...(reuse ? ['-d'] : []),
+  ].map(String)
   await run('smtp-source', [...shape, '-f', SENDER, '-t', RECIPIENT, `127.0.0.1:${port}`])
 }

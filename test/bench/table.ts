@@ -1,7 +1,7 @@
 // Comparisons as Markdown tables.
 import { type Comparison, ratio, type Sample, type Spread, SUBJECT, spread } from './samples.ts'
 
-export function comparisonTable({ title, samples, targets, notes }: Comparison): string {
+export function comparisonTable({ title, samples, targets, notes, unit = 'msg' }: Comparison): string {
   const servers = [...new Set(samples.map(sample => sample.server))]
   const rows = servers.map(server => {
     const own = samples.filter(sample => sample.server === server)
@@ -26,9 +26,9 @@ export function comparisonTable({ title, samples, targets, notes }: Comparison):
   })
   const head = [
     '',
-    'msg/s',
-    'CPU µs/msg',
-    'syncs/msg',
+    `${unit}/s`,
+    `CPU µs/${unit}`,
+    `syncs/${unit}`,
     'p50 ms',
     'p99 ms',
     `${SUBJECT} is … times`,
