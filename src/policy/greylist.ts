@@ -12,6 +12,7 @@ import { CLIENTS, networkOf, TRIPLETS, tripletKey } from './greylist-key.ts'
 import { createMemory } from './greylist-memory.ts'
 import type { PolicyContext } from './policy-context.ts'
 import { spfPasses } from './spf.ts'
+import { createWriteBehind } from './write-behind.ts'
 
 /** Together below the chain's usual 10 s, after which a client is told to come back. In milliseconds. */
 const STORE_TIMEOUT = 1000
@@ -34,7 +35,14 @@ export function createGreylist(config: PluginConfig<'greylist'>, context: Policy
   const cleanup = startCleanup(context)
   const spfPassed = createMemory<boolean>()
   const nameless = createMemory<boolean>()
+  const writes = createWriteBehind(store, warn)
   let warnedAt = Number.NEGATIVE_INFINITY
+
+  function warn(err: unknown): void {
+    if (now() - warnedAt < WARN_AGAIN) return
+    warnedAt = now()
+    log.warn({ plugin: context.name, err }, 'greylist-store-failed')
+  }
 
   /** Asked once in a transaction, however many recipients it has. */
   const passesSpf = ({ queueId, client, reversePath }: TransactionView) =>
@@ -70,26 +78,22 @@ export function createGreylist(config: PluginConfig<'greylist'>, context: Policy
     const { queueId, reversePath: sender } = transaction
     const at = now()
     const names = new Set([client, networkOf(transaction.client.address, config), transaction.client.address])
-    for (const entry of await Promise.all([...names].map(name => store.get(CLIENTS, name, at)))) {
+    for (const entry of await Promise.all([...names].map(name => writes.get(CLIENTS, name, at)))) {
       const standing = clientStanding(entry, times)
       if (standing === 'allowed') return { kind: 'allowlist' }
       if (entry !== undefined && standing === 'auto-allowed') {
-        await store.update(CLIENTS, entry.key, at, current => countPass(current, queueId, at, times))
+        writes.update(CLIENTS, entry.key, at, current => countPass(current, queueId, at, times))
         return { kind: 'auto-allowed' }
       }
     }
 
-    let decision = { kind: 'new', wait: delay } as GreylistDecision
-    await store.update(TRIPLETS, tripletKey({ client, sender, recipient }), at, current => {
-      const decided = decideTriplet(current, at, times)
-      decision = decided.decision
-      return decided.entry
-    })
+    const key = tripletKey({ client, sender, recipient })
+    const { decision } = decideTriplet(await writes.get(TRIPLETS, key, at), at, times)
+    writes.update(TRIPLETS, key, at, current => decideTriplet(current, at, times).entry)
     const passed = decision.kind === 'known' || decision.kind === 'waited'
-    if (passed && autoAllow > 0) {
-      await store.update(CLIENTS, client, at, current => countPass(current, queueId, at, times))
-    }
-    return decision
+    if (passed && autoAllow > 0) writes.update(CLIENTS, client, at, current => countPass(current, queueId, at, times))
+    // What cannot be remembered would be deferred for ever.
+    return !passed && writes.failing() ? { kind: 'store-failed' } : decision
   }
 
   async function judge(transaction: TransactionView, recipient: string): Promise<Judgement> {
@@ -99,10 +103,7 @@ export function createGreylist(config: PluginConfig<'greylist'>, context: Policy
     try {
       return await within(STORE_TIMEOUT, askStore(client, transaction, recipient))
     } catch (err) {
-      if (now() - warnedAt >= WARN_AGAIN) {
-        warnedAt = now()
-        log.warn({ plugin: context.name, queueId: transaction.queueId, err }, 'greylist-store-failed')
-      }
+      warn(err)
       return { kind: 'store-failed' }
     }
   }
@@ -127,7 +128,10 @@ export function createGreylist(config: PluginConfig<'greylist'>, context: Policy
           return pass
       }
     },
-    close: cleanup.stop,
+    async close() {
+      await writes.settle()
+      await cleanup.stop()
+    },
   }
 }
 

@@ -37,6 +37,24 @@ export function greylistConfig(settings: Record<string, unknown> = {}): PluginCo
   return builtinPlugin.parse({ name: 'greylist', config: settings }).config as PluginConfig<'greylist'>
 }
 
+/** Nobody waits for what greylisting writes but the next test step. */
+function noticing(store: PolicyStore) {
+  const writes = new Set<Promise<unknown>>()
+  const update: PolicyStore['update'] = (...change) => {
+    const write = store.update(...change)
+    writes.add(write)
+    return write
+  }
+  return {
+    store: { ...store, update },
+    async written() {
+      await new Promise(resolve => setImmediate(resolve))
+      await Promise.allSettled(writes)
+      writes.clear()
+    },
+  }
+}
+
 export async function greylistHome({ time: start = 1_700_000_000_000 } = {}) {
   const dataDir = await mkdtemp(join(tmpdir(), 'elemta-greylist-'))
   const closers: (() => unknown)[] = [() => rm(dataDir, { recursive: true })]
@@ -58,7 +76,7 @@ export async function greylistHome({ time: start = 1_700_000_000_000 } = {}) {
     },
     /** An ingress of its own: store, plugin and metrics. */
     async start(settings: Record<string, unknown> = {}, options: { zone?: Zone; store?: PolicyStore } = {}) {
-      const store = options.store ?? (await openStore())
+      const { store, written } = noticing(options.store ?? (await openStore()))
       const dns = dnsOf(options.zone ?? {})
       const catalogue = createMetrics()
       const metrics = createPluginMetrics(catalogue.registry, 'greylist')
@@ -76,6 +94,7 @@ export async function greylistHome({ time: start = 1_700_000_000_000 } = {}) {
         /** What a client hears at RCPT: `pass`, or the reply. */
         async say(mail: Partial<Mail> = {}): Promise<string> {
           const decision = await plugin.recipient?.(transaction(mail), mail.to ?? 'user@example.com')
+          await written()
           if (decision?.decision !== 'defer') return String(decision?.decision)
           const { code, enhancedCode, text } = decision.reply
           return `${code} ${enhancedCode} ${text}`

@@ -224,6 +224,14 @@ describe('a store', () => {
     expect(await metrics()).toEqual({ total: 1, 'passed_total{reason="store-failed"}': 1 })
   })
 
+  it('that takes nothing lets mail pass once that is known', async () => {
+    const store = await home.openStore()
+    const full: PolicyStore = { ...store, update: () => Promise.reject(new Error('disk full')) }
+    const { say } = await home.start({}, { store: full })
+    expect(await say()).toBe(DEFERRED)
+    expect(await say()).toBe('pass')
+  })
+
   it('is rid of what is over, and the rest is counted', async () => {
     const before = await home.start()
     for (let n = 0; n < 450; n++) await before.say({ sender: `${n}@example.org` })
