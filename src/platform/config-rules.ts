@@ -137,6 +137,20 @@ function pluginRules({ plugins, limits }: Config): Contradiction[] {
       const message = `${plugin.name} is already in plugins[${earlier}]`
       found.push({ path: [...here, 'name'], message, reads: [[...here, 'name']] })
     }
+    if (plugin.enabled && isBuiltin(plugin) && plugin.name === 'greylist') {
+      const { delay, retry_window } = plugin.config
+      const message = 'must be longer than delay, or nobody could ever pass'
+      const path = [...here, 'config', 'retry_window']
+      if (retry_window <= delay)
+        found.push({
+          path,
+          message,
+          reads: [
+            [...here, 'config'],
+            [...here, 'enabled'],
+          ],
+        })
+    }
     const { key, size, remedy } = scannerLimit(plugin) ?? {}
     if (!plugin.enabled || key === undefined || size === undefined || size >= limits.message_size) continue
     const path = [...here, 'config', key]

@@ -1,5 +1,6 @@
 // Questions to the DNS with the three answers that a policy must tell apart: there is something, there is nothing, and
-// nobody knows (SERVFAIL, time-out). Never rejects. Caching is the resolver's.
+// nobody knows (SERVFAIL, time-out). Never rejects. Remembers nothing: that is the
+// resolver's business, and for a moment that of policy/remembered-dns.
 import { Resolver } from 'node:dns/promises'
 
 export type DnsAnswer<T> =
