@@ -23,9 +23,15 @@ export function secure(plain: Socket, options: TLSSocketOptions, { onSecure, onF
     const version = socket.getProtocol() ?? 'TLS'
     onSecure(`${version} ${socket.getCipher().standardName}`, version)
   })
-  // Before the handshake is done Node tells of errors by this event and destroys the socket.
-  socket.on('_tlsError', (error: Error) => fail(error.message))
+  // Node tells of errors by this event. Before the handshake is done it also destroys the socket; behind it, for a
+  // socket without a TLS server as ours, that is left to us: records that are none, and renegotiation as an attack.
+  socket.on('_tlsError', (error: Error) => {
+    if (done) socket.destroy(error)
+    else fail(error.message)
+  })
   socket.on('error', error => fail(error.message))
+  // Half a handshake is of no use, and no port scan holds a connection for the time that a handshake may take.
+  socket.once('end', () => fail('closed during the handshake'))
   socket.on('close', () => fail('closed during the handshake'))
   plain.on('error', error => fail(error.message))
   return socket

@@ -1,5 +1,4 @@
 // What a client may not cost us: sizes, counts, errors, times, memory.
-import { createConnection } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { reject } from '../../src/plugins/plugin.ts'
 import { dial, greeted, inData } from './dialogue.ts'
@@ -164,23 +163,6 @@ describe('time', () => {
     expect(reply).toMatch(/^421 4\.4\.2 /)
   })
 
-  test('for a client that never reads its replies is up, and it fills no memory', async () => {
-    const { port, metric } = await start({
-      limits: { errors: 1e9, softErrors: 1e9, timeouts: { command: 300, linger: 50 } },
-    })
-    const socket = createConnection({ host: '127.0.0.1', port })
-    socket.on('error', () => {})
-    socket.pause()
-    const ask = () => {
-      while (!socket.destroyed && socket.write('EHLO c\r\n'.repeat(8192)));
-    }
-    socket.on('drain', ask)
-    ask()
-    await new Promise(resolve => socket.on('close', resolve))
-    expect(await metric('elemta_connection_errors_total{reason="timeout"}')).toBe(1)
-    expect(process.memoryUsage().rss).toBeLessThan(500_000_000)
-  })
-
   test('for closing is up when the client does not close', async () => {
     const { port, metric } = await start({ limits: { timeouts: { linger: 50 } } })
     const client = await greeted(port, { allowHalfOpen: true })
@@ -212,41 +194,4 @@ describe('pregreet delay', () => {
     expect(await client.reply()).toMatch(/^220 /)
     expect(await client.say('EHLO c')).toMatch(/^250-/)
   })
-})
-
-test('a bomb of dots is read with the pace of the store', async () => {
-  let waiting: (() => void) | undefined
-  let written = 0
-  const obstacles = {
-    write(chunk: Buffer) {
-      written += chunk.length
-      return new Promise<void>(resolve => {
-        waiting = resolve
-      })
-    },
-  }
-  const { port, accepted } = await start({ limits: { messageSize: 50_000_000 }, obstacles })
-  const client = await inData(port)
-  const bomb = Buffer.from('..\r\n'.repeat(1_000_000))
-  client.socket.write(bomb)
-  client.send('.\r\n')
-  let most = 0
-  let before = 0
-  const reply = client.reply()
-  let done = false
-  void reply.then(() => {
-    done = true
-  })
-  while (!done) {
-    await new Promise(resolve => setImmediate(resolve))
-    if (waiting === undefined) continue
-    most = Math.max(most, written - before)
-    before = written
-    const resume = waiting
-    waiting = undefined
-    resume()
-  }
-  expect(await reply).toMatch(/^250 /)
-  expect(most).toBeLessThanOrEqual(256 * 1024)
-  expect(accepted()[0]?.message.size).toBe(3_000_000)
 })
