@@ -21,12 +21,16 @@ const TEST_PROGRAMS = {
   strace: 'strace',
   openssl: 'openssl',
   swaks: 'swaks',
+  curl: 'curl',
   postfix: 'postfix', // a sending MTA, and smtp-sink
   slapd: 'slapd',
   pflogsumm: 'pflogsumm',
   'fail2ban-regex': 'fail2ban',
 }
 const PROGRAMS = { start: DAEMONS, send: {}, test: TEST_PROGRAMS }
+
+/** Debian packages without a program, which dpkg is asked about: TLS for swaks, AUTH for Postfix as a client. */
+const LIBRARIES = { start: [], send: [], test: ['libnet-ssleay-perl', 'libsasl2-modules'] }
 
 // As root, arguments: packages. Debian starts a daemon that it installs unless policy-rc.d says no; ours are started
 // by the gateway, with their own configuration. A policy that is there already stays as it is. Postfix and slapd are
@@ -99,21 +103,36 @@ function lockedPackages(file) {
 }
 
 async function installDebianPackages() {
-  const missing = Object.keys(programs).filter(program => !isThere(program, values.path))
+  const missing = missingDebianPackages()
   if (missing.length === 0) return
-  const packages = missing.map(program => programs[program])
+  const packages = missing.map(({ debianPackage }) => debianPackage)
   const asRoot = commandPrefix()
   const failure = asRoot
     ? await run(`Debian packages ${packages.join(' ')}`, [...asRoot, 'sh', '-c', INSTALL, 'sh', ...packages])
     : 'is not possible here: no apt-get, or neither root nor sudo'
-  const still = failure ? missing : missing.filter(program => !isThere(program, values.path))
+  const still = failure ? missing : missingDebianPackages()
   if (still.length === 0) return
 
-  const command = `apt-get install -y --no-install-recommends ${still.map(program => programs[program]).join(' ')}`
-  complain(`not installed: ${still.join(', ')}; installing ${failure ?? 'left them out'}`)
+  const names = still.map(({ debianPackage }) => debianPackage)
+  const command = `apt-get install -y --no-install-recommends ${names.join(' ')}`
+  complain(`not installed: ${still.map(({ name }) => name).join(', ')}; installing ${failure ?? 'left them out'}`)
   complain(`as root: ${command}`)
   if (values.required) process.exit(1)
   complain('until then mail is accepted and waits; it is never passed on unscanned')
+}
+
+function missingDebianPackages() {
+  const wanted = Object.entries(programs).filter(([program]) => !isThere(program, values.path))
+  return [
+    ...wanted.map(([name, debianPackage]) => ({ name, debianPackage })),
+    ...LIBRARIES[values.for].filter(isNotInstalled).map(name => ({ name, debianPackage: name })),
+  ]
+}
+
+/** False on another system than Debian: nobody can tell then, and what needs the library will say so. */
+function isNotInstalled(library) {
+  const { error, stdout } = spawnSync('dpkg-query', ['--status', library], { encoding: 'utf8' })
+  return !error && !/^Status: \w+ \w+ installed$/m.test(stdout)
 }
 
 function isThere(program, path) {

@@ -20,8 +20,8 @@ import { findProgram } from '../../local/embedded/program.ts'
 
 const LOCK = { packages: { '': {}, 'node_modules/a': { version: '1.0.0' }, 'node_modules/mac': { optional: true } } }
 const DAEMONS = ['clamd', 'rspamd', 'redis-server', 'unbound']
-const TEST_TOOLS = ['strace', 'openssl', 'swaks', 'postfix', 'slapd', 'pflogsumm', 'fail2ban-regex']
-const TEST_PACKAGES = 'strace openssl swaks postfix slapd pflogsumm fail2ban'
+const TEST_TOOLS = ['strace', 'openssl', 'swaks', 'curl', 'postfix', 'slapd', 'pflogsumm', 'fail2ban-regex']
+const TEST_PACKAGES = 'strace openssl swaks curl postfix slapd pflogsumm fail2ban'
 const TOOLS = ['sh', 'true', 'ls', 'rm', 'cp', 'chmod', 'touch']
 const POLICY = '/usr/sbin/policy-rc.d'
 
@@ -113,6 +113,20 @@ test('tests need more packages than a start, sending needs none', async () => {
   expect(calls().at(-1)).toMatch(new RegExp(` ${TEST_PACKAGES}$`))
   rmSync(at('programs'), { recursive: true })
   expect(await setup('--for', 'send', '--quiet')).toEqual({ code: 0, said: '' })
+})
+
+test('libraries that tests need are asked of dpkg', async () => {
+  have(...DAEMONS, ...TEST_TOOLS)
+  standIn('apt-get', `echo "$@" >> ${at('calls')}`)
+  standIn(
+    'dpkg-query',
+    'case "$*" in *sasl*) echo Status: deinstall ok not-installed;; *) echo Status: install ok installed;; esac',
+  )
+  const { code, said } = await setup('--for', 'test', '--required')
+  expect(code).toBe(1)
+  expect(said).toMatch(/not installed: libsasl2-modules; [\s\S]*apt-get install \S+ \S+ libsasl2-modules\n/)
+  expect(calls().at(-1)).toMatch(/--force-confold libsasl2-modules$/)
+  expect(await setup()).toEqual({ code: 0, said: '' })
 })
 
 test('starts no service: a policy forbids it while apt-get runs, and is as before afterwards', async () => {
