@@ -104,7 +104,12 @@ export async function startIngress({ listeners, ...settings }: IngressOptions): 
     socket.end(formatReply(tooManyConnections), 'latin1', () => socket.destroySoon())
   }
 
-  const servers = await listenOnAll(listeners, (socket, mode) => void admit(socket, mode))
+  const servers = await listenOnAll(listeners, (socket, mode) =>
+    admit(socket, mode).catch(error => {
+      log.error({ err: error, client: socket.remoteAddress }, 'admission-failed')
+      socket.destroy()
+    }),
+  )
   for (const server of servers) server.on('error', error => log.error({ err: error }, 'listener-failed'))
   const sweep = setInterval(() => {
     const now = performance.now()
@@ -132,14 +137,14 @@ export async function startIngress({ listeners, ...settings }: IngressOptions): 
   }
 }
 
-type OnConnection = (socket: Socket, mode: ListenerMode) => void
+type OnConnection = (socket: Socket, mode: ListenerMode) => Promise<void>
 
 /** All or none. */
 async function listenOnAll(listeners: readonly Listener[], onConnection: OnConnection): Promise<Server[]> {
   const servers: Server[] = []
   try {
     for (const listener of listeners) {
-      servers.push(await listen(listener, socket => onConnection(socket, listener.mode)))
+      servers.push(await listen(listener, socket => void onConnection(socket, listener.mode)))
     }
     return servers
   } catch (error) {
@@ -154,7 +159,7 @@ function sweepInterval(timeouts: Timeouts): number {
 }
 
 /** What is told of a session at its end; commands as Postfix counts them: good ones, or `good/all`. */
-function summaryOf({ client, mode, summary, forwarded }: Session): Readonly<Record<string, unknown>> {
+function summaryOf({ client, mode, summary }: Session): Readonly<Record<string, unknown>> {
   const { address, port, helo, esmtp, user, tls } = client
   const commands = Object.fromEntries(
     Array.from(summary.commands, ([verb, { good, all }]) => [
@@ -169,7 +174,6 @@ function summaryOf({ client, mode, summary, forwarded }: Session): Readonly<Reco
     ...(helo !== '' && { helo, esmtp }),
     ...(tls !== undefined && { tls }),
     ...(user !== undefined && { user }),
-    ...(forwarded !== undefined && { forwarded }),
     commands,
     accepted: summary.accepted,
     refused: summary.refused,
