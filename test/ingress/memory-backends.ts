@@ -107,6 +107,10 @@ export function memoryBackends(obstacles: Obstacles = {}) {
         return { ...record, content: contents.get(queueId)!, job: jobs.get(queueId)! }
       })
     },
+    /** Lets go of everything that was accepted. */
+    forget() {
+      for (const map of [contents, records, jobs]) map.clear()
+    },
     /** True when nothing is kept of anything: no content, record, job or open draft. */
     isEmpty: () => contents.size + records.size + jobs.size + open.size === 0,
     openDrafts: () => open.size,
