@@ -1,6 +1,5 @@
 // Questions to the DNS with the three answers that a policy must tell apart: there is something, there is nothing, and
-// nobody knows (SERVFAIL, time-out). Never rejects. Remembers nothing: that is the
-// resolver's business, and for a moment that of policy/remembered-dns.
+// nobody knows (SERVFAIL, time-out). Never rejects. Remembers nothing: policy/remembered-dns does, for a moment.
 import { Resolver } from 'node:dns/promises'
 
 export type DnsAnswer<T> =

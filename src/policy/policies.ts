@@ -15,6 +15,7 @@ import { createHelo } from './helo.ts'
 import type { PolicyContext } from './policy-context.ts'
 import { createRateLimit } from './rate-limit.ts'
 import { createRecipients } from './recipients.ts'
+import { createRememberedDns } from './remembered-dns.ts'
 import { createSenderDomain } from './sender-domain.ts'
 
 export type PolicyParts = Pick<PolicyContext, 'isOurs' | 'nextHop' | 'now'> &
@@ -24,13 +25,15 @@ type Scanner = 'clamav' | 'rspamd'
 type PolicyBlock = Exclude<PluginBlock, Readonly<{ name: Scanner }>>
 
 export async function createPolicies({ hostname, plugins }: Config, parts: PolicyParts): Promise<Chain> {
-  const { log, metrics } = parts
+  const { log, metrics, now } = parts
+  const dns = createRememberedDns(parts.dns, now)
   const made: ChainedPlugin[] = []
   try {
     for (const block of plugins.filter(isPolicy).filter(({ enabled }) => enabled)) {
       const { name, mode, timeout } = block
       const context: PolicyContext = {
         ...parts,
+        dns,
         name,
         hostname,
         log: log.child({ plugin: name }),
