@@ -1,53 +1,110 @@
 // Updates of the policy store that nobody waits for: a client's answer does not depend on when they are written.
-// Whoever reads a key again waits for what is on its way to it. A store that fails, or does not keep up, shows at the
-// next question: `failing` is then true until a write succeeds.
+// The first update of a key is written at once; those that follow within a moment are written together, so that a busy
+// client costs a few writes a second, not one for each message. Whoever reads a key meanwhile sees what will stand there.
+// A store that fails, or does not keep up, shows at the next question: `failing` is then true until a write succeeds.
 import type { PolicyEntry, PolicyStore } from '../storage/policy-store.ts'
 
 export type WriteBehind = Readonly<{
   get(space: string, key: string, now: number): Promise<PolicyEntry | undefined>
   update(...update: Parameters<PolicyStore['update']>): void
   failing(): boolean
-  /** Resolves when nothing is on its way. */
+  /** Writes what waits and resolves when nothing is on its way. */
   settle(): Promise<void>
 }>
 
-/** More than this on its way means that the store does not keep up. */
+type Change = Parameters<PolicyStore['update']>[3]
+
+type Pending = {
+  /** Not yet on their way. */
+  changes: Change[]
+  /** What will stand there; undefined when nothing is on its way, and the store knows. */
+  expected: Promise<PolicyEntry | undefined> | undefined
+  /** Time of the last change. */
+  now: number
+  /** Ends the moment after a write. */
+  goOn: () => void
+  done: Promise<void>
+}
+
+/** More keys than this on their way mean that the store does not keep up. */
 const MOST_PENDING = 10_000
+/** Milliseconds between two writes of a key. */
+const MOMENT = 250
 
 export function createWriteBehind(store: PolicyStore, onFailure: (error: unknown) => void): WriteBehind {
-  const pending = new Map<string, Promise<void>>()
+  const pending = new Map<string, Pending>()
   const nameOf = (space: string, key: string) => `${space}\0${key}`
   let failed = false
+  let settling = false
+
+  async function write(space: string, key: string, entry: Pending): Promise<void> {
+    while (entry.changes.length > 0) {
+      const changes = entry.changes.splice(0)
+      try {
+        await store.update(space, key, entry.now, current => {
+          const wanted = apply(changes, key, current)
+          return wanted === current ? undefined : wanted
+        })
+        failed = false
+      } catch (error) {
+        failed = true
+        onFailure(error)
+      }
+      if (entry.changes.length === 0) entry.expected = undefined
+      if (!settling) await moment(entry)
+    }
+    pending.delete(nameOf(space, key))
+  }
+
+  function moment(entry: Pending): Promise<void> {
+    return new Promise(resolve => {
+      const timer = setTimeout(() => entry.goOn(), MOMENT)
+      entry.goOn = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
 
   return {
     async get(space, key, now) {
-      await pending.get(nameOf(space, key))
-      return await store.get(space, key, now)
+      const expected = pending.get(nameOf(space, key))?.expected
+      if (expected === undefined) return store.get(space, key, now)
+      const entry = await expected
+      return entry !== undefined && entry.expiresAt > now ? entry : undefined
     },
 
     update(space, key, now, change) {
       const name = nameOf(space, key)
-      const write = (pending.get(name) ?? Promise.resolve())
-        .then(() => store.update(space, key, now, change))
-        .then(
-          () => {
-            failed = false
-          },
-          error => {
-            failed = true
-            onFailure(error)
-          },
-        )
-        .finally(() => {
-          if (pending.get(name) === write) pending.delete(name)
-        })
-      pending.set(name, write)
+      const known = pending.get(name)
+      const entry = known ?? { changes: [], expected: undefined, now, goOn: () => {}, done: Promise.resolve() }
+      const current = entry.expected ?? store.get(space, key, now)
+      entry.expected = current.then(stands => apply([change], key, stands))
+      entry.expected.catch(() => {}) // who asks is told
+      entry.changes.push(change)
+      const passed = now - entry.now
+      entry.now = now
+      if (known === undefined) {
+        pending.set(name, entry)
+        entry.done = write(space, key, entry)
+      } else if (passed >= MOMENT) entry.goOn()
     },
 
     failing: () => failed || pending.size > MOST_PENDING,
 
     async settle() {
-      await Promise.all(pending.values())
+      settling = true
+      for (const { goOn } of pending.values()) goOn()
+      await Promise.all(Array.from(pending.values(), ({ done }) => done))
+      settling = false
     },
   }
+}
+
+/** What stands there after these changes, one after the other; `current` itself when none of them changes it. */
+function apply(changes: readonly Change[], key: string, current: PolicyEntry | undefined): PolicyEntry | undefined {
+  return changes.reduce((entry, change) => {
+    const wanted = change(entry)
+    return wanted === undefined ? entry : { key, ...wanted }
+  }, current)
 }
