@@ -3,7 +3,7 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { ROLES, type Role } from '../../local/roles.ts'
 import type { Gateway } from '../../local/serve.ts'
-import { loadConfig } from '../../src/platform/config-load.ts'
+import { loadConfig, reloadConfig } from '../../src/platform/config-load.ts'
 import { environment } from '../../src/platform/environment.ts'
 import { createLog } from '../../src/platform/log.ts'
 
@@ -25,7 +25,10 @@ export function register(program: Command): void {
       const { serve } = await import('../../local/serve.ts')
       const starting = serve(config, { roles, log })
       // From here on: one that comes before we are ready is done when we are.
-      process.on('SIGHUP', () => void starting.then(gateway => gateway.reload(() => loadConfig(named))).catch(() => {}))
+      process.on(
+        'SIGHUP',
+        () => void starting.then(gateway => gateway.reload(() => reloadConfig(named))).catch(() => {}),
+      )
       const gateway = await starting
       for (const warning of gateway.warnings) log.warn({ warning }, 'warning')
       log.info({ smtp: gateway.smtp, ops: gateway.ops }, 'ready')

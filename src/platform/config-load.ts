@@ -33,13 +33,23 @@ export function findConfigFile(named?: string): string {
 /** Reads and checks a configuration file; throws ConfigError with all of its problems. */
 export function loadConfig(named?: string, env: Environment = environment): Config {
   const file = findConfigFile(named)
-  let text: string
+  return parseConfig(readText(file), { file, env })
+}
+
+/** The same while we run: an empty file, as a program leaves it while it writes, does not mean the defaults. */
+export function reloadConfig(named?: string, env: Environment = environment): Config {
+  const file = findConfigFile(named)
+  const text = readText(file)
+  if (text.trim() !== '') return parseConfig(text, { file, env })
+  throw new ConfigError([{ file, key: '', message: 'is empty' }])
+}
+
+function readText(file: string): string {
   try {
-    text = readFileSync(file, 'utf8')
+    return readFileSync(file, 'utf8')
   } catch (error) {
     throw new ConfigError([{ file, key: '', message: `cannot be read: ${(error as Error).message}` }])
   }
-  return parseConfig(text, { file, env })
 }
 
 /** The same for text that came from somewhere else; `file` is what problems call it. */

@@ -1,6 +1,6 @@
 // A whole gateway for the pipeline stories: the real program as a child process with a configuration and a data
 // directory of its own, ports chosen by the system, and the questions that the stories ask it.
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -144,7 +144,9 @@ export async function writeConfig(directory: string, changes: Record<string, unk
     ...changes,
   }
   const file = join(directory, 'elemta.yaml')
-  await writeFile(file, stringify(config))
+  // A gateway that runs never reads half of it.
+  await writeFile(`${file}.new`, stringify(config))
+  await rename(`${file}.new`, file)
   return file
 }
 

@@ -201,6 +201,7 @@ test('a file that makes no sense changes nothing, and the log says why', async (
   const relay = { domains: ['example.org'], networks: [] }
   const wrong: [config: Settings | string, why: RegExp][] = [
     ['hostname: [', /elemta\.yaml:1/],
+    ['', /elemta\.yaml.*is empty/],
     [{ relay, limits: { recipient: 1 } }, /unknown key.*recipients/],
     [{ relay, plugins: [{ name: join(directory, 'missing.mjs') }] }, /missing\.mjs: it cannot be loaded/],
     [
