@@ -86,6 +86,7 @@ export function serveConnection(raw: Socket, session: Session, options: Options)
 
   function finish(): void {
     finished = true
+    session.finished = input.length === 0
     work()
   }
 
@@ -236,7 +237,8 @@ export function serveConnection(raw: Socket, session: Session, options: Options)
   function flushThenSecure(): void {
     session.startTls = false
     flush()
-    if (state !== 'closing') startTls()
+    if (finished) leave()
+    else if (state !== 'closing') startTls()
   }
 
   function end(how: Ended, reply: Reply): void {

@@ -43,8 +43,10 @@ function judge(session: Session, reception: Reception, transaction: Transaction)
   const inspect = inspectionFor(session, transaction, message, draft.head)
   let answered = false
   let ending: Ending | undefined
+  // Who closes its side during a long look is one that has lost patience: it sends the message again.
+  const givenUp = () => answered || session.gone || (inspect !== undefined && session.finished)
   const ask = async () => {
-    ending = await accept(draft, message, backends, { log, givenUp: () => answered || session.gone, inspect })
+    ending = await accept(draft, message, backends, { log, givenUp, inspect })
     return ending.reply
   }
   return when(answerOf(ask, deadlineFor(settings, `accept ${queueId}`)), reply => {

@@ -90,6 +90,8 @@ export type Session = {
   forwarded: XforwardAttributes | undefined
   /** The connection is closed: nobody hears a reply. */
   gone: boolean
+  /** The client has closed its side, and nothing that it said is left to be answered. */
+  finished: boolean
   readonly summary: Summary
 }
 
@@ -118,6 +120,7 @@ export function openSession(settings: SessionSettings, { address, port, mode }: 
     failedLogins: 0,
     forwarded: undefined,
     gone: false,
+    finished: false,
     summary: { commands: new Map(), accepted: 0, refused: 0 },
   }
 }
