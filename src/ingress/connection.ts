@@ -235,10 +235,9 @@ export function serveConnection(raw: Socket, session: Session, options: Options)
   }
 
   function flushThenSecure(): void {
-    session.startTls = false
     flush()
-    if (finished) leave()
-    else if (state !== 'closing') startTls()
+    if (finished || state === 'closing') leave()
+    else startTls()
   }
 
   function end(how: Ended, reply: Reply): void {

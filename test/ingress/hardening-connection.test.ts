@@ -69,7 +69,8 @@ describe.each([
       done = true
     })
     while (!done) {
-      await new Promise(resolve => setImmediate(resolve))
+      // Time enough for more to come in, if more were read.
+      for (let n = 0; n < 20; n++) await new Promise(resolve => setImmediate(resolve))
       if (waiting.length === 0) continue
       most = Math.max(most, written - before)
       before = written
@@ -119,6 +120,26 @@ describe('before TLS', () => {
     }
     await expect.poll(() => metric('elemta_connections_active')).toBe(1)
     expect(await bystander.say('NOOP')).toBe('250 2.0.0 Ok')
+  })
+
+  test('a client that closes behind STARTTLS is gone, also when an answer was awaited meanwhile', async () => {
+    let answer = () => {}
+    let asked = () => {}
+    const reached = new Promise<void>(resolve => (asked = resolve))
+    const sender = () => {
+      asked()
+      return new Promise<undefined>(resolve => {
+        answer = () => resolve(undefined)
+      })
+    }
+    const { mx, metric } = await startModes({ plugin: { sender }, pluginTimeout: 10_000 })
+    const client = dial(mx)
+    client.socket.end('EHLO c\r\nMAIL FROM:<a@b.test>\r\nSTARTTLS\r\n')
+    await reached
+    for (let n = 0; n < 20; n++) await new Promise(resolve => setImmediate(resolve))
+    answer()
+    expect(await client.closed()).toMatch(/220 2\.0\.0 Ready to start TLS\r\n$/)
+    await expect.poll(() => metric('elemta_connections_active')).toBe(0)
   })
 
   test.each([
