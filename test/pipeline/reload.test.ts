@@ -3,11 +3,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest'
 import { startNextHop } from '../deliver/next-hop.ts'
 import { greeted } from '../ingress/dialogue.ts'
-import { type Gateway, type GatewayOptions, startGateway, writeConfig } from './gateway.ts'
+import { type Gateway, type GatewayOptions, startGateway, temporaryDirectory, writeConfig } from './gateway.ts'
 import { EICAR, mail, mailWithAttachment, send } from './mail.ts'
+import { startProgram } from './program.ts'
 import { withScanners } from './scanners.ts'
 
 /** Counts what it refuses, and says when it is closed. */
@@ -240,6 +241,18 @@ test('many at once end with the file as it is last, and close what they replaced
   expect(await gateway.stop()).toBe(0)
   // Each reload replaced one, and the end closed the last.
   expect(gateway.logged('closed')).toHaveLength(gateway.logged('reloaded').length + 1)
+})
+
+test('one that comes while the program starts does not end it', async () => {
+  const home = await temporaryDirectory()
+  onTestFinished(() => rm(home, { recursive: true, force: true }))
+  const program = startProgram(['serve', '--config', await writeConfig(home)])
+  await program.log(({ event }) => event === 'certificate-self-signed')
+  program.process.kill('SIGHUP')
+  await program.log(({ event }) => event === 'ready')
+  await program.log(({ event }) => event === 'reloaded')
+  program.process.kill('SIGTERM')
+  expect(await program.ended).toBe(0)
 })
 
 test('no secret is told', async () => {
