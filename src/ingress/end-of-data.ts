@@ -20,11 +20,17 @@ export function answerMessage(session: Session): MaybePromise<Reply> {
   session.reception = undefined
   session.transaction = undefined
   if (reception === undefined || transaction === undefined) return tryAgainLater
-  return when(reception.room(), () => judge(session, reception, transaction))
+  return when(
+    when(reception.room(), () => judge(session, reception, transaction)),
+    reply => {
+      session.forwarded = undefined
+      return reply
+    },
+  )
 }
 
 function judge(session: Session, reception: Reception, transaction: Transaction): MaybePromise<Reply> {
-  const { settings, client, summary } = session
+  const { settings, client, summary, forwarded } = session
   const { draft } = reception
   const { queueId, reversePath, recipients } = transaction
   const { log, metrics, backends, now } = settings
@@ -66,6 +72,7 @@ function judge(session: Session, reception: Reception, transaction: Transaction)
       esmtp,
       ...(user !== undefined && { user }),
       ...(tls !== undefined && { tls }),
+      ...(forwarded !== undefined && { forwarded }),
     }
     log.info({ queueId, ...who, ...about, size, messageId }, 'accepted')
     return reply

@@ -21,7 +21,7 @@ export function refusalOf(
   { reply, queueId, plugin, why }: Refused,
   about: Readonly<Record<string, unknown>> = {},
 ): Reply {
-  const { settings, client, summary } = session
+  const { settings, client, summary, forwarded } = session
   const final = reply.code >= 500
   if (final) settings.metrics.messagesRejected.inc(stage)
   summary.refused++
@@ -32,6 +32,7 @@ export function refusalOf(
     helo: client.helo,
     esmtp: client.esmtp,
     stage,
+    ...(forwarded !== undefined && { forwarded }),
     ...about,
     reply: replyText(reply),
     ...(plugin !== undefined && { plugin }),

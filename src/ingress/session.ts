@@ -86,7 +86,7 @@ export type Session = {
   idle: number
   refusedRecipients: number
   failedLogins: number
-  /** What a relay said about the origin of its mail (XFORWARD). */
+  /** What a relay said about the origin of the next message (XFORWARD). */
   forwarded: XforwardAttributes | undefined
   /** The connection is closed: nobody hears a reply. */
   gone: boolean
@@ -151,6 +151,7 @@ export function resetSession(session: Session): void {
   session.reception?.abandon()
   session.reception = undefined
   session.transaction = undefined
+  session.forwarded = undefined
 }
 
 /** The handshake is done: what was said before it is forgotten (RFC 3207 §4.2). */

@@ -25,6 +25,7 @@ export function nameClient(
   if ('refused' in parsed) return parsed.refused
   const { attributes } = parsed
   resetSession(session)
+  session.userAddresses = undefined
   const { address, port, tls } = session.client
   session.client = {
     address: 'address' in attributes ? (attributes.address ?? NO_ADDRESS) : address,

@@ -1,5 +1,5 @@
 // XCLIENT and XFORWARD, by which a relay of ours names the client that it speaks for (as Postfix documents them):
-// XCLIENT changes who the client is for every decision, XFORWARD only what logs and trace headers say.
+// XCLIENT changes who the client is for every decision, XFORWARD only what the log says.
 // Pure; input never throws. Who may use them is the caller's question: from a stranger both are forgery.
 import { canonicalAddress } from '../mail/networks.ts'
 import { type Reply, reply } from '../mail/reply.ts'
