@@ -35,6 +35,9 @@ export async function startIngress({ listeners, ...settings }: IngressOptions): 
   const clients = createClientCount()
   const departures = new Set<(connection: Connection) => void>()
 
+  /** Load balancers' connections that have not said whose they are. */
+  const unnamed = new Set<Socket>()
+
   async function admit(socket: Socket, mode: ListenerMode): Promise<void> {
     // A client may be gone already; without this listener its reset would end the process.
     socket.on('error', () => {})
@@ -48,7 +51,14 @@ export async function startIngress({ listeners, ...settings }: IngressOptions): 
       enter(socket, direct, policy)
       return
     }
-    const proxied = await readProxyHeader(socket, policy.shared.limits.timeouts.handshake)
+    const { connections: most, timeouts } = policy.shared.limits
+    if (connections.size + unnamed.size >= most) {
+      turnAway(socket, direct.address, 'too-many')
+      return
+    }
+    unnamed.add(socket)
+    const proxied = await readProxyHeader(socket, timeouts.handshake)
+    unnamed.delete(socket)
     if (proxied.outcome === 'refused') {
       metrics.connectionErrors.inc('proxy')
       log.warn({ client: direct.address, why: proxied.why }, 'proxy-refused')
@@ -125,6 +135,7 @@ export async function startIngress({ listeners, ...settings }: IngressOptions): 
     },
     async drain(timeout) {
       for (const server of servers) server.close()
+      for (const socket of unnamed) socket.destroy()
       const ended = allEnded()
       for (const connection of connections) connection.drain()
       const lastCall = setTimeout(() => {
