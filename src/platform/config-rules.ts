@@ -22,7 +22,7 @@ export function contradictions(config: Config): Contradiction[] {
 
 /** Everything in `config` that works, but that its owner should know of; sentences for people. */
 export function configWarnings(config: Config): string[] {
-  const { relay, limits } = config
+  const { relay, limits, listeners } = config
   const warnings: string[] = []
   const clamav = enabledPlugin(config, 'clamav')
   const rspamd = enabledPlugin(config, 'rspamd')
@@ -36,7 +36,9 @@ export function configWarnings(config: Config): string[] {
     warnings.push(`rspamd cannot scan ${unscanned}: on_error: ${rspamd.on_error} decides about them`)
   }
   if (relay.domains.length === 0 && relay.networks.length === 0) {
-    warnings.push('relay.domains and relay.networks are empty: no mail will be accepted')
+    const users = listeners.some(({ mode }) => mode !== 'mx')
+    const accepted = users ? 'mail will be accepted from users who log in alone' : 'no mail will be accepted'
+    warnings.push(`relay.domains and relay.networks are empty: ${accepted}`)
   }
   if (limits.recipients < 100) warnings.push('limits.recipients: RFC 5321 asks for at least 100')
   return warnings

@@ -27,6 +27,12 @@ describe('warnings', () => {
     expect(configWarnings(configOf(DOMAINS + yaml))).toEqual([warning])
   })
 
+  test('only users can send', () => {
+    expect(configWarnings(configOf('listeners: [{ port: 587, mode: submission }]\nauth: { users_file: u }'))).toEqual([
+      'relay.domains and relay.networks are empty: mail will be accepted from users who log in alone',
+    ])
+  })
+
   test('nobody can send anything', () => {
     expect(configWarnings(configOf(''))).toEqual([
       'relay.domains and relay.networks are empty: no mail will be accepted',
