@@ -1,6 +1,8 @@
 // Submission as a mail program's user and an admin meet it: nodemailer logs in on both kinds of listener, users come
 // while the gateway runs, and nobody sends as somebody else.
+import { once } from 'node:events'
 import { join } from 'node:path'
+import { connect } from 'node:tls'
 import { createTransport } from 'nodemailer'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { swaks } from './client-program.ts'
@@ -15,6 +17,7 @@ beforeAll(async () => {
   const config = {
     listeners: ['submission', 'submissions', 'mx'].map(mode => ({ address: '127.0.0.1', port: 0, mode })),
     auth: { users_file: join(directory, 'users'), own_addresses_only: true },
+    ingress: { xclient: ['127.0.0.1/32'] },
   }
   await addUser({ configFile: await writeConfig(directory, config) }, 'alice', 's3cret', 'alice@example.com')
   gateway = await startGateway({ directory, config })
@@ -85,6 +88,22 @@ test('a wrong password and an unknown user hear the same, and the log has their 
 
 test('nobody sends as somebody else', async () => {
   await expect(submit({ from: 'boss@example.com' })).rejects.toMatchObject({ code: 'EENVELOPE', responseCode: 553 })
+})
+
+test('a user whom a relay names has none of the addresses of the one who logged in before', async () => {
+  const socket = connect({ host: '127.0.0.1', port: gateway.ports[1]!, rejectUnauthorized: false })
+  const say = async (line: string) => {
+    socket.write(`${line}\r\n`)
+    return String((await once(socket, 'data'))[0])
+  }
+  await once(socket, 'data')
+  await say('EHLO client.example')
+  expect(await say(`AUTH PLAIN ${Buffer.from('\0alice\0s3cret').toString('base64')}`)).toMatch(/^235 /)
+  expect(await say('XCLIENT LOGIN=carol')).toMatch(/^220 /)
+  await say('EHLO client.example')
+  expect(await say('MAIL FROM:<alice@example.com>')).toMatch(/^553 /)
+  expect(await say('MAIL FROM:<carol>')).not.toMatch(/^553 /)
+  socket.destroy()
 })
 
 test('a user who is added while the gateway runs can log in at once', async () => {
