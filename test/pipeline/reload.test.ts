@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest'
 import { startNextHop } from '../deliver/next-hop.ts'
+import { filesFor } from '../ingress/certificate.ts'
 import { greeted } from '../ingress/dialogue.ts'
 import { type Gateway, type GatewayOptions, startGateway, temporaryDirectory, writeConfig } from './gateway.ts'
 import { EICAR, mail, mailWithAttachment, send } from './mail.ts'
@@ -198,6 +199,7 @@ test('a file that makes no sense changes nothing, and the log says why', async (
   await using gateway = await startGateway({ config })
   const certificate = 'elemta_tls_certificate_expiry_seconds{certificate="mx.example.com"}'
   const expires = await gateway.metric(certificate)
+  const { cert, key } = await filesFor(['other.example.com'])
   expect(expires).toBeGreaterThan(0)
   const relay = { domains: ['example.org'], networks: [] }
   const wrong: [config: Settings | string, why: RegExp][] = [
@@ -206,7 +208,7 @@ test('a file that makes no sense changes nothing, and the log says why', async (
     [{ relay, limits: { recipient: 1 } }, /unknown key.*recipients/],
     [{ relay, plugins: [{ name: join(directory, 'missing.mjs') }] }, /missing\.mjs: it cannot be loaded/],
     [
-      { relay, plugins: [{ name: plugin, config: {} }] },
+      { relay, plugins: [{ name: plugin, config: {} }], tls: { certificates: [{ cert, key }] } },
       /refusing\.mjs: it refuses its configuration: text: is missing/,
     ],
     [
