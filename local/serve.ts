@@ -113,18 +113,11 @@ export async function serve(initial: Config, { roles, log }: { roles: readonly R
     async function change(wanted: Config): Promise<void> {
       const changed = takenAtOnce(initial, wanted)
       const [taken, waiting] = [configChanges(config, changed), configChanges(changed, wanted)]
-      const level = log.level
-      // The logs of plugins take it over when they are made.
-      log.level = changed.log.level
-      try {
-        if (ingress !== undefined) await replaceEdge(ingress, changed)
-      } catch (error) {
-        log.level = level
-        throw error
-      }
+      if (ingress !== undefined) await replaceEdge(ingress, changed)
       delivery?.reroute(changed.routes)
       config = changed
-      if (!log.isLevelEnabled('info')) log.level = level
+      // Told before it is silenced, or after it can be heard; the logs of plugins follow this one.
+      if (!log.isLevelEnabled('info')) log.level = changed.log.level
       tellChanges(taken, waiting, log)
       log.level = changed.log.level
     }
