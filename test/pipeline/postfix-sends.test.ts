@@ -2,12 +2,15 @@
 // connections, patience with a 4yz, a bounce after a 5yz, and a login as a smarthost's customer.
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { greeted } from '../ingress/dialogue.ts'
 import { type Gateway, startGateway, temporaryDirectory, writeConfig } from './gateway.ts'
 import { mail, readMail, send, sendOn } from './mail.ts'
 import { startPostfix } from './postfix.ts'
 import { addUser } from './users.ts'
+
+// Each story starts two programs and waits for both: on a busy machine it is to fail with Postfix's log, not before.
+vi.setConfig({ testTimeout: 60_000 })
 
 const SENT = /status=sent \(250 2\.0\.0 Ok: queued as (\w{20})\)/g
 
