@@ -1,4 +1,5 @@
 // The cases of the benchmark: what each needs and how it is measured.
+import { measureAbuse } from './abuse.ts'
 import { type Contender, compareAccept, FAST_DISK, type Plan, SLOW_DISK } from './accept.ts'
 import { compareChecks } from './checks.ts'
 import { startElemta } from './elemta.ts'
@@ -71,6 +72,10 @@ export const CASES = {
     async measure(plan) {
       return report(await compareTls(plan))
     },
+  },
+  abuse: {
+    requires: SCANNERS,
+    measure: measureAbuse,
   },
   greylist: {
     requires: [],

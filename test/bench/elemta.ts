@@ -16,13 +16,15 @@ export type ElemtaMode =
 export type Elemta = Server & Readonly<{ metric(name: string): Promise<number> }>
 
 type Listener = Readonly<{ address: string; port: number; mode: string }>
-/** Laid over the configuration, key by key; listeners come besides the one that is always there. */
-type Changes = Readonly<{ listeners?: readonly Listener[] } & Record<string, unknown>>
+/** Laid over the configuration, key by key; listeners and plugins come besides those that are always there. */
+type Changes = Readonly<
+  { listeners?: readonly Listener[]; plugins?: readonly Readonly<Record<string, unknown>>[] } & Record<string, unknown>
+>
 
 export async function startElemta(
   mode: ElemtaMode,
   { directory, environment = {} }: Place,
-  { listeners = [], ...changes }: Changes = {},
+  { listeners = [], plugins = [], ...changes }: Changes = {},
 ): Promise<Elemta> {
   const root = temporaryDirectory(directory)
   const [port, ops] = [await freePort(), await freePort()]
@@ -31,6 +33,7 @@ export async function startElemta(
     name,
     config: { host: '127.0.0.1', port: scannerPort, managed: false },
   })
+  const scanners = mode.kind === 'scan' ? [scanner('clamav', mode.clamav), scanner('rspamd', mode.rspamd)] : []
   const config = {
     hostname: HOSTNAME,
     data_dir: join(root, 'data'),
@@ -40,8 +43,8 @@ export async function startElemta(
     limits: { message_size: '26MB', connections: 3000, connections_per_client: 3000 },
     routes: [{ domains: ['*'], to: nextHop }],
     log: { level: 'warn' },
-    plugins: mode.kind === 'scan' ? [scanner('clamav', mode.clamav), scanner('rspamd', mode.rspamd)] : [],
     ...changes,
+    plugins: [...scanners, ...plugins],
   }
   const file = join(root, 'elemta.yaml')
   writeFileSync(file, JSON.stringify(config)) // JSON is YAML

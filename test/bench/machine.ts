@@ -14,6 +14,12 @@ export function processorTime(pids: readonly number[]): number {
   return treeTime(readProcesses(), pids)
 }
 
+/** Resident size of these programs, without their children. */
+export function residentBytes(pids: readonly number[]): number {
+  const kilobytes = pids.map(pid => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]))
+  return 1024 * kilobytes.reduce((all, next) => all + next, 0)
+}
+
 export type Observation<T> = Readonly<{ result: T; seconds: number; othersCores: number; disturbed: boolean }>
 
 /** Runs `work` and says how many cores others (not our descendants, not the kernel's own threads) used meanwhile. */
