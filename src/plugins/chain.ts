@@ -52,12 +52,11 @@ export function createChain(
   plugins: readonly ChainedPlugin[],
   { log, metrics }: Readonly<{ log: Log; metrics: Metrics }>,
 ): Chain {
-  for (const { name } of plugins) {
-    for (const outcome of PLUGIN_OUTCOMES) metrics.pluginExecutions.labels(name, outcome).inc(0)
-  }
+  const counters = new Map(plugins.map(({ name }) => [name, countersOf(name, metrics)]))
   const count = (name: string, outcome: PluginOutcome, startedAt: number) => {
-    metrics.pluginExecutions.labels(name, outcome).inc()
-    metrics.pluginTime.labels(name).observe((performance.now() - startedAt) / 1000)
+    const { executions, time } = counters.get(name)!
+    executions[outcome].inc()
+    time.observe((performance.now() - startedAt) / 1000)
   }
 
   const having = (hook: Hook) => plugins.filter(({ plugin }) => plugin[hook] !== undefined)
@@ -150,6 +149,15 @@ export function createChain(
       await Promise.all(plugins.map(closePlugin))
     },
   }
+}
+
+/** Looked up once: every command of every client is counted. */
+function countersOf(name: string, { pluginExecutions, pluginTime }: Metrics) {
+  const executions = Object.fromEntries(
+    PLUGIN_OUTCOMES.map(outcome => [outcome, pluginExecutions.labels(name, outcome)]),
+  ) as Record<PluginOutcome, ReturnType<typeof pluginExecutions.labels>>
+  for (const counter of Object.values(executions)) counter.inc(0)
+  return { executions, time: pluginTime.labels(name) }
 }
 
 /** An error that knows its reply may be one that is final. */
