@@ -9,6 +9,7 @@ import {
   type LogEntry,
   numberField,
   type ProgramLine,
+  pair,
   peer,
   plain,
   stringsField,
@@ -23,8 +24,8 @@ export function acceptedLines(entry: LogEntry): Lines {
   const user = plain(field(entry, 'user'))
   const client = [
     `client=${peer(entry)}`,
-    ...(mechanism === '' ? [] : [`sasl_method=${mechanism}`]),
-    ...(user === '' ? [] : [`sasl_username=${user}`]),
+    ...(mechanism === '' ? [] : [pair('sasl_method', mechanism)]),
+    ...(user === '' ? [] : [pair('sasl_username', user)]),
   ]
   const messageId = inAngles(field(entry, 'messageId').replaceAll(/^<|>$/g, ''))
   const count = numberField(entry, 'recipients', stringsField(entry, 'recipientAddresses').length)

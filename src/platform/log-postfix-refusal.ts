@@ -2,7 +2,16 @@
 // (`QID: milter-reject: END-OF-MESSAGE from …`) tell it. Pure. The reply is told in Postfix's own phrases where it has
 // one for the case, since the filters of fail2ban look for those; our text follows.
 import { smtpdLine } from './log-postfix-session.ts'
-import { field, inAngles, type LogEntry, type ProgramLine, peer, plain, stringsField } from './log-postfix-text.ts'
+import {
+  field,
+  inAngles,
+  type LogEntry,
+  type ProgramLine,
+  pair,
+  peer,
+  plain,
+  stringsField,
+} from './log-postfix-text.ts'
 
 type Stage = 'connect' | 'auth' | 'mail' | 'rcpt' | 'data' | 'message'
 
@@ -102,7 +111,7 @@ function about(entry: LogEntry, stage: Stage): string {
   parts.push(...recipients.map(one => `to=${inAngles(one)}`), ...clientParts(entry))
   const own = { queue_id: stage === 'message' ? '' : field(entry, 'queueId'), plugin: field(entry, 'plugin') }
   for (const [name, value] of Object.entries({ ...own, why: field(entry, 'why') })) {
-    if (value !== '') parts.push(`${name}=${plain(value)}`)
+    if (value !== '') parts.push(pair(name, value))
   }
   return parts.join(' ')
 }

@@ -1,7 +1,7 @@
 // Lines of Postfix's smtpd: connections, sessions, TLS, logins. Pure: a log object becomes lines, undefined when it
 // lacks what such a line is made of.
 // The number in brackets is the client's port where it is known: like the pid of an smtpd it holds one session together.
-import { field, inAngles, type LogEntry, numberField, type ProgramLine, peer, plain } from './log-postfix-text.ts'
+import { field, inAngles, type LogEntry, numberField, type ProgramLine, pair, peer, plain } from './log-postfix-text.ts'
 
 /** Postfix's order in a disconnect line; what is not named there counts as `unknown`. */
 const COMMANDS = ['helo', 'ehlo', 'starttls', 'auth', 'mail', 'bdat', 'rcpt', 'data', 'rset', 'noop', 'vrfy', 'quit']
@@ -38,7 +38,7 @@ export function authFailedLines(entry: LogEntry): readonly ProgramLine[] {
   const own = numberField(entry, 'level') >= ERROR
   const why = own ? `Connection lost to authentication server: ${reason}` : reason
   const user = field(entry, 'user')
-  const name = user === '' ? '' : `, sasl_username=${plain(user)}`
+  const name = user === '' ? '' : `, ${pair('sasl_username', user)}`
   const text = `SASL ${mechanism || 'LOGIN'} authentication failed: ${why}${name}`
   return [smtpdLine(entry, `warning: ${peer(entry)}: ${text}`)]
 }
@@ -65,7 +65,7 @@ export function sessionEndedLines(entry: LogEntry): readonly ProgramLine[] {
     const value = plain(field(entry, name)).replaceAll(' ', '/')
     if (value !== '') written.push(`${name}=${value}`)
   }
-  if (!WITH_OWN_WORDS.has(ended)) written.push(`ended=${plain(ended)}`)
+  if (!WITH_OWN_WORDS.has(ended)) written.push(pair('ended', ended))
   return [...endLine(), smtpdLine(entry, `disconnect ${from} ${written.join(' ')}`)]
 
   function endLine(): ProgramLine[] {

@@ -44,6 +44,12 @@ export function plain(text: string): string {
   return line.replaceAll(']:', '] :').replaceAll('=<', '= <').trim()
 }
 
+/** `name=text`, which is never taken for an address: those alone are `name=<…>`. */
+export function pair(name: string, text: string): string {
+  const value = plain(text)
+  return `${name}=${value.startsWith('<') ? ' ' : ''}${value}`
+}
+
 /** Running text in which no program finds an address either: square brackets become round ones. */
 export function withoutBrackets(text: string): string {
   return plain(text).replaceAll('[', '(').replaceAll(']', ')')

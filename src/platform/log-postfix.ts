@@ -11,7 +11,7 @@ import {
   tlsFailedLines,
   tlsLines,
 } from './log-postfix-session.ts'
-import { field, type LogEntry, numberField, type ProgramLine, withoutBrackets } from './log-postfix-text.ts'
+import { field, type LogEntry, numberField, type ProgramLine, pair, withoutBrackets } from './log-postfix-text.ts'
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 /** Told by the line itself. */
@@ -68,7 +68,7 @@ function mailLines(entry: LogEntry): readonly ProgramLine[] | undefined {
 function masterLine(entry: LogEntry): ProgramLine {
   const fields = Object.entries(entry).filter(([name]) => !FRAME.has(name))
   const event = withoutBrackets(field(entry, 'event')) || 'no event'
-  const text = fields.map(([name, value]) => `${withoutBrackets(name)}=${withoutBrackets(valueText(value))}`).join(', ')
+  const text = fields.map(([name, value]) => pair(withoutBrackets(name), withoutBrackets(valueText(value)))).join(', ')
   return { program: 'master', text: `${severity(numberField(entry, 'level'))}${event}${text && ` -- ${text}`}` }
 }
 
