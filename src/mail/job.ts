@@ -12,16 +12,24 @@ type JobOf = Readonly<{
   attempt: number
 }>
 
-export type ScanJob = JobOf & Readonly<{ kind: 'scan' }>
+/** Released from quarantine by a person: not caught again for what it was caught for. Signed, for these recipients only. */
+export type Release = Readonly<{ by: string; at: number; signature: string }>
+
+export type ScanJob = JobOf & Readonly<{ kind: 'scan'; release?: Release }>
 
 export type DeliveryJob = JobOf &
   Readonly<{
     kind: 'delivery'
     /** Verdict headers, put in front of the content when delivering. */
     headers: readonly HeaderField[]
+    /** Told as released once the next hop has taken it. */
+    release?: Release
   }>
 
 export type Job = ScanJob | DeliveryJob
 
 /** A job that waits for its next attempt: normal, not an error. The sweeper puts it back on its queue when due. */
 export type Deferral = Readonly<{ job: Job; dueAt: number }>
+
+/** The due time of a job that an operator holds: no sweep reaches it, and the ledger counts its recipients as held. */
+export const HELD = Number.MAX_SAFE_INTEGER

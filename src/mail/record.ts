@@ -65,6 +65,17 @@ export type TraceEvent = Readonly<{ at: number }> &
         attempt: number
         dueAt: number
       }>
+    /** A report to the sender was queued as a message of its own. */
+    | Readonly<{
+        event: 'reported'
+        action: 'failed' | 'delayed' | 'delivered'
+        recipients: readonly string[]
+        queueId: string
+      }>
+    /** A release from quarantine has reached the next hop. */
+    | Readonly<{ event: 'released'; recipients: readonly string[]; by: string }>
+    /** What a person did: held, released, retried, deleted, rerouted, redriven. */
+    | Readonly<{ event: 'operator'; action: string; by: string; recipients: readonly string[]; why?: string }>
     | Readonly<{ event: 'dead-letter'; stage: 'scan' | 'delivery'; recipients: readonly string[]; why: string }>
   )
 

@@ -39,5 +39,11 @@ export interface JobQueue<J extends Job> {
   release(lease: Lease<J>): Promise<void>
   /** The job crashed its workers too often: kept with its reason, not handed out again. */
   deadLetter(lease: Lease<J>, reason: string): Promise<void>
+  /** Takes the jobs of a message off the queue that nobody works on, and returns them. A write as the others. */
+  withdraw(queueId: string): Promise<J[]>
+  /** Dead letters, oldest first. */
+  dead(max: number): Promise<readonly Readonly<{ job: J; reason: string }>[]>
+  /** Puts a dead letter back on the queue as if it were new; false when there is none of that id. */
+  redrive(jobId: string): Promise<boolean>
   tally(): Promise<QueueTally>
 }
