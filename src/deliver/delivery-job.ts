@@ -12,6 +12,7 @@ import type { Backends } from '../storage/backends.ts'
 import type { Lease } from '../storage/job-queue.ts'
 import type { Deliverer } from './deliverer.ts'
 import { dsnCode, type Outcome } from './outcome.ts'
+import { planDeferral } from './plan-deferral.ts'
 
 export type DeliveryHandlerOptions = Readonly<{
   backends: Backends
@@ -83,8 +84,6 @@ export function createDeliveryHandler(options: DeliveryHandlerOptions) {
 
     if (recipients.length === 0) return finish([], [])
     const content = await messages.open(queueId)
-    metrics.deliveryAttempts.inc(recipients.length)
-    if (job.attempt > 1) metrics.deliveryRetries.inc(recipients.length)
     crashPoint('before-delivery')
     const request = { message: record.message, content, recipients, headers: job.headers }
     // One after the other: what is left to do follows from what was written.
@@ -126,12 +125,18 @@ function settle(
   const changes: { recipient: string; state: 'delivered' | 'failed' }[] = []
   for (const outcome of outcomes) {
     const { kind, recipient, nextHop, remoteAddress, reply, seconds } = outcome
-    metrics.deliveryDuration.observe(seconds)
+    // Only postponed: nobody was asked, so nothing is counted.
+    const postponed = outcome.retryAt !== undefined
+    if (!postponed) {
+      metrics.deliveryAttempts.inc()
+      if (attempt > 1) metrics.deliveryRetries.inc()
+      metrics.deliveryDuration.observe(seconds)
+    }
     const state = kind === 'deferred' && expired ? 'failed' : kind
     if (state === 'delivered') {
       metrics.deliverySuccesses.inc()
       metrics.messagesDelivered.inc()
-    } else {
+    } else if (!(postponed && state === 'deferred')) {
       metrics.deliveryFailures.inc(state)
       if (state === 'failed') metrics.messagesFailed.inc()
     }
@@ -147,28 +152,4 @@ function settle(
     changes.push({ recipient, state })
   }
   return { again, writes: events.length > 0 ? [() => records.note(queueId, events, changes)] : [] }
-}
-
-/** One later job for everything that was deferred; the story says why, by next hop and reply. */
-function planDeferral(
-  { message }: MessageRecord,
-  job: DeliveryJob,
-  deferred: readonly Outcome[],
-  { backends: { records }, retrySchedule, now }: DeliveryHandlerOptions,
-): Write[] {
-  const { queueId, attempt } = job
-  const at = now()
-  // The lifetime was not over when the outcome came in; should it end in between, the next attempt is at once.
-  const dueAt = nextAttemptAt(retrySchedule, { attempt, acceptedAt: message.acceptedAt, now: at }) ?? at
-  const recipients = deferred.map(({ recipient }) => recipient)
-  const later = { ...job, id: `${queueId}/delivery/${attempt + 1}`, attempt: attempt + 1, recipients }
-  const reasons = Map.groupBy(deferred, ({ nextHop, reply }) => `${nextHop} ${reply}`)
-  const events = [...reasons.values()].map(outcomes => {
-    const { nextHop, reply } = outcomes[0]!
-    const concerned = outcomes.map(({ recipient }) => recipient)
-    const why = reply
-    return { at, event: 'deferred', stage: 'delivery', recipients: concerned, why, nextHop, attempt, dueAt } as const
-  })
-  const changes = recipients.map(recipient => ({ recipient, state: 'deferred' as const }))
-  return [() => records.defer({ job: later, dueAt }), () => records.note(queueId, events, changes)]
 }

@@ -16,6 +16,8 @@ export type Outcome = Readonly<{
   reply: string
   /** From the beginning of the attempt to this outcome. */
   seconds: number
+  /** Nobody was asked: not before then, milliseconds since 1970, and it does not count as an attempt. */
+  retryAt?: number
 }>
 
 /** Where in the dialogue a reply was given. `hello` is EHLO, LHLO or HELO; `dot` the end of the content. */
