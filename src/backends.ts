@@ -112,6 +112,11 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Backends> 
   }
 }
 
+/** True when the directory holds a spool that was used before. */
+export function hasSpool(dataDir: string): boolean {
+  return databaseExists(databasePath(dataDir))
+}
+
 export type ReadOnlyBackends = Readonly<{
   messages: ContentReader
   records: RecordReader
