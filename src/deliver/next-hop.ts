@@ -24,3 +24,9 @@ export type NextHop = Readonly<{
   messagesPerConnection?: number
   rate?: Rate
 }>
+
+/** Two next hops with one key may share sessions: nothing of what a session depends on differs. Names no secret. */
+export function nextHopKey(nextHop: NextHop): string {
+  const { protocol, host, port, tls = 'may', certificateName, ca, auth, source, helo } = nextHop
+  return JSON.stringify([protocol, host, port, tls, certificateName, ca, auth?.user, source, helo])
+}
