@@ -6,7 +6,9 @@ import { mintOperatorToken, publishOperatorAccess } from '../src/console/operato
 import { type Check, startOpsServer } from '../src/console/ops-server.ts'
 import { createDeliverer, type Deliverer } from '../src/deliver/deliverer.ts'
 import { createDeliveryHandler } from '../src/deliver/delivery-job.ts'
+import { createReporter } from '../src/deliver/report.ts'
 import type { BeforeQueueScan } from '../src/ingress/before-queue.ts'
+import { createRelayControl } from '../src/ingress/relay-control.ts'
 import { type Ingress, startIngress } from '../src/ingress/server.ts'
 import { type Config, enabledPlugin } from '../src/platform/config.ts'
 import { configChanges } from '../src/platform/config-diff.ts'
@@ -182,12 +184,25 @@ function startScanning({ config, backends, log, metrics, now }: Parts, { scanner
 type Delivery = Pick<Deliverer, 'reroute'> & Readonly<{ stop(): Promise<void> }>
 
 function startDelivery({ config, backends, log, metrics, now }: Parts): Delivery {
-  const { concurrency, lifetime, retry_schedule: delays } = config.delivery
+  const { concurrency, lifetime, retry_schedule: delays, delay_warning: delayWarning, dsn } = config.delivery
   const deliverer = createDeliverer({ routes: config.routes, hostname: config.hostname, now, log })
   const retrySchedule = { delays, lifetime }
+  const { postmaster } = createRelayControl(config.relay, config.hostname)
+  const reporter = createReporter({
+    backends,
+    hostname: config.hostname,
+    enabled: dsn.enabled,
+    perSender: dsn.per_sender,
+    doubleBounceTo: dsn.double_bounce === 'postmaster' ? postmaster : undefined,
+    delayWarning,
+    lifetime,
+    log,
+    metrics,
+  })
   const handle = createDeliveryHandler({
     backends,
     deliverer,
+    reporter,
     retrySchedule,
     claimTime: deliverer.longestAttempt,
     now,

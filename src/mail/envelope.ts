@@ -26,7 +26,7 @@ export type Envelope = Readonly<{
 
 /** Who handed us the message, as far as we know it ourselves; everything but `helo` is observed, not claimed. */
 export type Client = Readonly<{
-  /** IP address, IPv4-mapped ones as plain IPv4. */
+  /** IP address, IPv4-mapped ones as plain IPv4; `local` for what we wrote ourselves. */
   address: string
   port: number
   /** What it said in HELO/EHLO: a claim. */

@@ -45,6 +45,9 @@ export type AcceptedMessage = Readonly<{
   tags?: readonly HeaderField[]
 }>
 
+/** What a report tells of its recipients (RFC 3464 §2.3.3); `relayed`: passed on to where no report can be asked for. */
+export type DsnAction = 'failed' | 'delayed' | 'delivered' | 'relayed'
+
 /** A step of a message's story. `at` is in milliseconds since 1970. */
 export type TraceEvent = Readonly<{ at: number }> &
   (
@@ -68,7 +71,7 @@ export type TraceEvent = Readonly<{ at: number }> &
     /** A report to the sender was queued as a message of its own. */
     | Readonly<{
         event: 'reported'
-        action: 'failed' | 'delayed' | 'delivered'
+        action: DsnAction
         recipients: readonly string[]
         queueId: string
       }>

@@ -199,6 +199,30 @@ export function createMetrics({ process = false } = {}) {
     deliveryRetries: counter('elemta_delivery_retries_total', 'Recipients tried again after a deferral'),
     deliveryDuration: histogram('elemta_delivery_duration_seconds', 'One attempt, connection to outcome'),
 
+    dsns: counterBy('elemta_dsn_total', 'Reports queued for senders', 'action', [
+      'failed',
+      'delayed',
+      'delivered',
+      'relayed',
+    ]),
+    dsnsSuppressed: counterBy(
+      'elemta_dsn_suppressed_total',
+      'Recipients whose failure the sender was not told of, and why',
+      'reason',
+      [
+        'null-sender',
+        'never', // not wanted: NOTIFY
+        'not-clean', // its sender may be forged
+        'rate', // too many reports for one sender, of whatever kind
+        'report', // the message is a report, or an automatic answer, itself
+      ],
+    ),
+    dsnsLost: counter('elemta_dsn_lost_total', 'Reports that could not be written: the sender was not told'),
+    doubleBounces: counter(
+      'elemta_double_bounces_total',
+      'Recipients of messages from the null sender, reports most often, that failed',
+    ),
+
     verdicts: counterBy('elemta_verdicts_total', 'Verdicts by decision', 'decision', DECISIONS),
     unscannedMessages: counter(
       'elemta_unscanned_messages_total',
