@@ -42,6 +42,12 @@ export function nextJobId({ id, attempt }: Job): string {
   return [queueId, kind, attempt + 1, ...line].join('/')
 }
 
+/** The id of the delivery job that follows from a scan job. */
+export function deliveryJobId({ id }: ScanJob): string {
+  const [queueId, , , ...line] = id.split('/')
+  return [queueId, 'delivery', 1, ...line].join('/')
+}
+
 /** The id for some of the recipients of a job, who part from the others. `line` is random. */
 export function splitJobId({ id }: Job, line: string): string {
   return [...id.split('/').slice(0, 3), line].join('/')
