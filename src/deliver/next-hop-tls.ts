@@ -61,7 +61,7 @@ export async function shakeHands(
   } catch (error) {
     sessions?.delete(key)
     if (!(error instanceof NextHopError)) throw error
-    throw new TlsError(`TLS failed: ${describeTlsError(error.message, name)}`, 'connection', { cause: error })
+    throw new TlsError(`TLS failed: ${describeTlsError(error, name)}`, 'connection', { cause: error })
   }
   // Names are not compared anew in a session that is resumed: what was found the first time holds.
   accepted = secured!.isSessionReused() ? known?.verified === true : secured!.authorized
@@ -101,21 +101,22 @@ async function readAuthority(file: string): Promise<string> {
   throw new TlsError(`TLS failed: ${file} holds no certificate`, 'connection')
 }
 
-const CERTIFICATE_TROUBLES: readonly (readonly [RegExp, string])[] = [
-  [/^self.signed certificate$/, 'is self-signed'],
-  [/^self.signed certificate in certificate chain$/, 'is by an authority that is not trusted'],
-  [
-    /^unable to (?:get local issuer certificate|verify the first certificate)$/,
-    'is by an authority that is not trusted',
-  ],
-  [/^certificate has expired$/, 'has expired'],
-  [/^certificate is not yet valid$/, 'is not valid yet'],
-]
+const BY_A_STRANGER = 'is by an authority that is not trusted'
+/** The codes of Node and OpenSSL. */
+const CERTIFICATE_TROUBLES: Readonly<Record<string, string>> = {
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'is self-signed',
+  SELF_SIGNED_CERT_IN_CHAIN: BY_A_STRANGER,
+  UNABLE_TO_GET_ISSUER_CERT: BY_A_STRANGER,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: BY_A_STRANGER,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: BY_A_STRANGER,
+  CERT_SIGNATURE_FAILURE: BY_A_STRANGER,
+  CERT_HAS_EXPIRED: 'has expired',
+  CERT_NOT_YET_VALID: 'is not valid yet',
+  CERT_REVOKED: 'was revoked',
+}
 
-function describeTlsError(message: string, name: string): string {
-  // The words of OpenSSL and Node: the codes are not on every error.
-  if (message.startsWith("Hostname/IP does not match certificate's altnames"))
-    return `the certificate is not for ${name}`
-  const trouble = CERTIFICATE_TROUBLES.find(([pattern]) => pattern.test(message))?.[1]
+function describeTlsError({ message, cause }: NextHopError, name: string): string {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+  const trouble = code === 'ERR_TLS_CERT_ALTNAME_INVALID' ? `is not for ${name}` : CERTIFICATE_TROUBLES[code]
   return trouble === undefined ? message : `the certificate ${trouble}`
 }

@@ -106,28 +106,19 @@ export function smtpConnection(connected: Socket): SmtpConnection {
 
   /** Events of a socket that TLS was put upon concern nobody any more. */
   function listenTo(current: Socket): void {
-    const whileCurrent =
-      <T>(handle: (value: T) => void) =>
-      (value: T) => {
-        if (current === socket) handle(value)
-      }
-    current.on('data', whileCurrent(take))
-    current.on(
-      'drain',
-      whileCurrent(() => arrived('drain')),
-    )
-    current.on(
-      'error',
-      whileCurrent((error: Error) => giveUp(describeNetworkError(error))),
-    )
-    current.on(
-      'end',
-      whileCurrent(() => giveUp('connection closed by the next hop')),
-    )
-    current.on(
-      'close',
-      whileCurrent(() => giveUp('connection closed by the next hop')),
-    )
+    const closed = () => {
+      if (current === socket) giveUp('connection closed by the next hop')
+    }
+    current.on('data', chunk => {
+      if (current === socket) take(chunk)
+    })
+    current.on('drain', () => {
+      if (current === socket) arrived('drain')
+    })
+    current.on('error', error => {
+      if (current === socket) giveUp(describeNetworkError(error), error)
+    })
+    current.on('end', closed).on('close', closed)
   }
 
   function take(chunk: Buffer): void {
@@ -140,8 +131,8 @@ export function smtpConnection(connected: Socket): SmtpConnection {
     if (replies.length > 0) arrived('reply')
   }
 
-  function giveUp(why: string): void {
-    fail(new NextHopError(why, about))
+  function giveUp(why: string, cause?: Error): void {
+    fail(new NextHopError(why, about, { cause }))
   }
 
   function fail(error: Error): void {
