@@ -198,6 +198,31 @@ export function createMetrics({ process = false } = {}) {
     ]),
     deliveryRetries: counter('elemta_delivery_retries_total', 'Recipients tried again after a deferral'),
     deliveryDuration: histogram('elemta_delivery_duration_seconds', 'One attempt, connection to outcome'),
+    deliveryFailureReasons: counterBy(
+      'elemta_delivery_failure_reasons_total',
+      'Recipients not delivered in an attempt, by what was in the way',
+      'reason',
+      [
+        'connection', // refused, unreachable, closed
+        'tls',
+        'dns', // no such domain, or nobody knows
+        'session', // greeting, EHLO, login, 421
+        'message', // what the next hop said to this message or recipient, or our own disk
+        'timeout',
+        'policy', // no route, MTA-STS, an address that mail must not go to
+      ],
+    ),
+    deliveryPostponed: counterBy(
+      'elemta_delivery_postponed_total',
+      'Recipients put off without an attempt, and why',
+      'reason',
+      [
+        'down', // their destination is
+        'busy', // and nobody gets through
+        'rate', // of the route
+      ],
+    ),
+    destinationsDown: gauge('elemta_delivery_destinations_down', 'Destinations to which only probes go'),
 
     dsns: counterBy('elemta_dsn_total', 'Reports queued for senders', 'action', [
       'failed',
