@@ -135,6 +135,7 @@ export function createConnectionPool(options: PoolOptions): ConnectionPool {
 
   async function useAt(key: string, place: Place, nextHop: NextHop, attempt: Attempt, work: Work): Promise<void> {
     await waitForTurn(place, nextHop, attempt)
+    attempt.signal?.throwIfAborted()
     let session = await take(place, nextHop.connections ?? DEFAULT_CONNECTIONS, attempt)
     try {
       if (session !== undefined) {
