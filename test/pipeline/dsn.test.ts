@@ -1,12 +1,13 @@
 // Senders are told what became of their mail, by the real program, once; and of what they must not be told, they are not.
 import { rm } from 'node:fs/promises'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, inject, onTestFinished, test } from 'vitest'
 import type { CrashPoint } from '../../src/platform/crash-point.ts'
 import { type Script, startNextHop } from '../deliver/next-hop.ts'
 import { type ParsedReport, parseReport } from '../deliver/parse-report.ts'
 import { greeted } from '../ingress/dialogue.ts'
 import { type Gateway, type GatewayOptions, startGateway, temporaryDirectory } from './gateway.ts'
-import { mail, onTheWire, readMail, send } from './mail.ts'
+import { gtube, mail, onTheWire, readMail, send } from './mail.ts'
+import { withScanners } from './scanners.ts'
 
 async function nextHopThat(script: Script) {
   const nextHop = await startNextHop(script)
@@ -14,15 +15,16 @@ async function nextHopThat(script: Script) {
   return nextHop
 }
 
-type Settings = Omit<GatewayOptions, 'config'> & { delivery?: Record<string, unknown>; relay?: Record<string, unknown> }
+type Settings = Omit<GatewayOptions, 'config'> & { delivery?: Record<string, unknown>; plugins?: unknown[] }
 
 /** Mail for example.com goes to this next hop, reports to senders into the maildir. */
-function gatewayTo(to: string, directory: string, { delivery = {}, relay = {}, ...options }: Settings = {}) {
+function gatewayTo(to: string, directory: string, { delivery = {}, plugins = [], ...options }: Settings = {}) {
   return startGateway({
     ...options,
     directory,
     config: {
-      relay: { domains: ['example.com'], networks: [], ...relay },
+      relay: { domains: ['example.com'], networks: [] },
+      plugins,
       routes: [
         { domains: ['example.com'], to },
         { domains: ['*'], to: `maildir:${directory}/maildir` },
@@ -172,6 +174,20 @@ test('nobody is told of reports, of answers that programs sent, or more often th
   expect([await suppressed('null-sender'), await suppressed('report'), await suppressed('rate')]).toEqual([1, 2, 1])
   expect(await gateway.metric('elemta_double_bounces_total')).toBe(1)
   expect(await gateway.ledger()).toMatchObject({ accepted: 10, delivered: 3, failed: 7, imbalance: 0 })
+})
+
+test('nobody is told of spam that could not be delivered; of clean mail that was scanned the sender is', async () => {
+  const { gateway } = await gatewayWith(refusing, withScanners(inject('clamav'), inject('rspamd')))
+  const to = 'never@example.com'
+  const { queueId } = await send(gateway.port, { to, content: mail({ body: `${gtube('Y')}\r\n` }) })
+  const record = await gateway.settled(queueId, 'failed')
+  expect(record.events).toContainEqual(expect.objectContaining({ event: 'verdict', decision: 'tag' }))
+  expect(record.events.map(({ event }) => event)).not.toContain('reported')
+  const { queueId: clean } = await send(gateway.port, { to, content: mail() })
+  await gateway.settled(clean, 'failed')
+  expect(await reportsOn(gateway, clean)).toHaveLength(1)
+  expect(await gateway.metric('elemta_dsn_suppressed_total{reason="not-clean"}')).toBe(1)
+  expect(await gateway.ledger()).toMatchObject({ accepted: 3, delivered: 1, failed: 2, imbalance: 0 })
 })
 
 test('a report that cannot be delivered goes to the postmaster, whose own go nowhere', async () => {
