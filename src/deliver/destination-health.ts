@@ -36,9 +36,10 @@ export function newHealth({ initialWindow }: BackOff): Health {
 export function admit({ down }: Health, now: number, random: () => number): Admission {
   if (down === undefined) return 'open'
   const why = `destination down since ${new Date(down.since).toISOString()}: ${down.why}`
+  const left = down.until - now
   // A clock that was put back must not prolong the pause.
-  const left = Math.min(down.until - now, down.pause * (1 + JITTER))
-  if (left > 0) return { why, retryAt: Math.ceil(now + left + (random() * down.pause) / 4) }
+  const isPausing = left > 0 && left <= down.pause * (1 + JITTER)
+  if (isPausing) return { why, retryAt: Math.ceil(now + left + (random() * down.pause) / 4) }
   if (!down.probing) return 'probe'
   return { why, retryAt: Math.ceil(now + (Math.min(down.pause, 60_000) * (1 + random())) / 4) }
 }
