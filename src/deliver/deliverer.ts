@@ -207,6 +207,7 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
       recipients,
       smtputf8,
       body,
+      reports: message.envelope,
       size: traceHeader(trace).length + content.size,
       content: () => contentWithTrace(content, trace),
       headerHasUtf8: () => headerHasUtf8(content),

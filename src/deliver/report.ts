@@ -161,8 +161,9 @@ export function createReporter(options: ReporterOptions): Reporter {
       tell() {
         for (const { action, recipients, message } of stored) {
           metrics.dsns.inc(action)
-          const to = message.envelope.recipients[0]?.address
-          log.info({ queueId, action, report: message.queueId, to, recipients: recipients.length }, 'reported')
+          const { queueId: report, messageId, size, envelope } = message
+          const to = envelope.recipients[0]?.address
+          log.info({ queueId, action, report, to, recipients: recipients.length, messageId, size }, 'reported')
         }
       },
       async discard() {

@@ -136,6 +136,24 @@ test('NOTIFY, RET, ENVID and ORCPT are kept to', async () => {
   expect(await gateway.ledger()).toMatchObject({ imbalance: 0 })
 })
 
+test('a next hop that sends reports itself is told what was asked for, and then it is its duty', async () => {
+  const hello = ['next-hop.example', 'PIPELINING', 'DSN']
+    .map((word, n) => `250${n === 2 ? ' ' : '-'}${word}`)
+    .join('\r\n')
+  const { gateway, nextHop } = await gatewayWith({ hello })
+  const client = await greeted(gateway.port)
+  onTestFinished(() => client.hangUp())
+  await client.say('MAIL FROM:<alice@sender.example> RET=HDRS ENVID=QQ+2B1')
+  await client.say('RCPT TO:<bob@example.com> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;Bob+2BOld@example.net')
+  await client.say('DATA')
+  client.send(onTheWire(mail()))
+  const queueId = /queued as (\w{20})$/.exec(await client.reply())![1]!
+  const record = await gateway.settled(queueId, 'delivered')
+  expect(record.events.map(({ event }) => event)).not.toContain('reported')
+  expect(nextHop.messages[0]?.mail).toContain('RET=HDRS ENVID=QQ+2B1')
+  expect(nextHop.messages[0]?.recipients[0]).toContain('NOTIFY=SUCCESS,DELAY ORCPT=rfc822;Bob+2BOld@example.net')
+})
+
 test('what is late is told of once, and its end too', async () => {
   const { gateway } = await gatewayWith(
     { rcpt: '450 4.2.0 Mailbox busy' },
