@@ -7,8 +7,8 @@ import { freePort, run, start, temporaryDirectory, untilAnswering } from './prog
 import { DOMAIN, HOSTNAME, type Place, type Server } from './server.ts'
 
 export type PostfixMode =
-  /** Accepts, and keeps everything in the hold queue: accepting alone. */
-  | Readonly<{ kind: 'hold' }>
+  /** Accepts, and keeps everything in the hold queue: accepting alone. `settings` are further lines of main.cf. */
+  | Readonly<{ kind: 'hold'; settings?: string }>
   /** Asks a milter on a unix socket, and delivers to a next hop on this machine. */
   | Readonly<{ kind: 'scan'; milter: string; nextHop: number }>
 
@@ -62,7 +62,7 @@ ${modeCf(mode)}`
 function modeCf(mode: PostfixMode): string {
   switch (mode.kind) {
     case 'hold':
-      return 'smtpd_client_restrictions = check_client_access static:HOLD\n'
+      return `smtpd_client_restrictions = check_client_access static:HOLD\n${mode.settings ?? ''}`
     case 'scan':
       return `relayhost = [127.0.0.1]:${mode.nextHop}
 smtpd_milters = unix:${mode.milter}
