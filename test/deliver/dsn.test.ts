@@ -238,6 +238,18 @@ describe('a report', () => {
     expect(content.toString('latin1')).toMatch(/^(?:[\x20-\x7e\t]{0,998}\r\n)*$/)
   })
 
+  test('that is an international message is as safe', () => {
+    const reply = '550 No\r\nX-Forged: yes\u2028\r\n\r\n--report-0123456789ABCDEFGHJK--\r\n'
+    const originalRecipient = 'utf-8;a\r\nAction: delivered'
+    const { content } = compose([one('ren\u00e9@example.com', { reply }, { originalRecipient })], { utf8: true })
+    const lines = content.toString().split('\r\n')
+    expect(lines.filter(line => /^(?:X-Forged|Action|--report-.*--$)/.test(line))).toEqual([
+      'Action: failed',
+      '--report-0123456789ABCDEFGHJK--',
+    ])
+    expect(content.toString().replaceAll('\r\n', '')).not.toMatch(/[\r\n\u2028]/)
+  })
+
   test('names no path of our own, and no remote where there was none', () => {
     const nextHop = 'maildir:/srv/mail'
     const { content } = compose([
