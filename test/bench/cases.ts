@@ -1,5 +1,6 @@
 // The cases of the benchmark: what each needs and how it is measured.
 import { type Contender, compareAccept, FAST_DISK, type Plan, SLOW_DISK } from './accept.ts'
+import { compareDeliver } from './deliver.ts'
 import { startElemta } from './elemta.ts'
 import { measureGreylist } from './greylist.ts'
 import { installHaraka, startHaraka } from './haraka.ts'
@@ -46,6 +47,12 @@ export const CASES = {
     requires: [...LOAD, 'gcc'],
     async measure(plan) {
       return report(await compareAccept(plan, own(plan), SLOW_DISK, SLOW_SYNC_MICROSECONDS))
+    },
+  },
+  deliver: {
+    requires: LOAD,
+    async measure(plan) {
+      return report([await compareDeliver(plan)])
     },
   },
   scanned: {
