@@ -2,16 +2,13 @@
 // itself, which is then ours for that time. Both run the same table of operations.
 // A request that is refused ends the command with an exit code of sysexits(3): see docs/queue.md.
 import { userInfo } from 'node:os'
-import { hasSpool, openEmbedded } from '../../src/backends.ts'
 import { WHO_HEADER } from '../../src/console/api.ts'
 import { type OperatorAccess, readOperatorAccess } from '../../src/console/operator-token.ts'
 import type { Config } from '../../src/platform/config.ts'
 import { loadConfig } from '../../src/platform/config-load.ts'
 import { EXIT, ExitError } from '../../src/platform/exit.ts'
-import { createLog } from '../../src/platform/log.ts'
-import { createMetrics } from '../../src/platform/metrics.ts'
-import { type Answer, createOperations, runOperation } from '../../src/spool/operations.ts'
-import { SpoolError } from '../../src/storage/spool-error.ts'
+import type { Answer } from '../../src/spool/operations.ts'
+import type { Ask } from './own-spool.ts'
 
 /** Runs an operation by its name and returns its result. Throws ExitError when it is refused or nobody can run it. */
 export type CallOperator = <T>(name: string, input: unknown) => Promise<T>
@@ -29,10 +26,9 @@ export async function withOperator<T>(
   const config = loadConfig(configFile)
   const gateway = await reachGateway(config)
   if (gateway !== undefined) return use(async (name, input) => resultOf(await gateway(name, input)))
-  return withDataDirectory(config, use)
+  const { withOwnSpool } = await import('./own-spool.ts')
+  return withOwnSpool(config, caller(), ask => use(async (name, input) => resultOf(await ask(name, input))))
 }
-
-type Ask = (name: string, input: unknown) => Promise<Answer>
 
 /** Undefined when no gateway answers that has this data directory. */
 async function reachGateway(config: Config): Promise<Ask | undefined> {
@@ -60,33 +56,6 @@ function accessTo(config: Config): OperatorAccess | undefined {
     return readOperatorAccess(config.data_dir)
   } catch (error) {
     throw new ExitError(EXIT.noPermission, `${(error as Error).message}: be the gateway's user, or root`)
-  }
-}
-
-async function withDataDirectory<T>(config: Config, use: (call: CallOperator) => Promise<T>): Promise<T> {
-  const { data_dir: dataDir } = config
-  if (!hasSpool(dataDir)) throw new ExitError(EXIT.unavailable, `there is no spool in ${dataDir}, and no gateway runs`)
-  const log = createLog({ ...config.log, hostname: config.hostname, terminal: process.stderr.isTTY, stderr: true })
-  const backends = await openEmbedded({ dataDir, now: Date.now, log }).catch(error => {
-    if (!(error instanceof SpoolError)) throw error
-    throw new ExitError(EXIT.unavailable, `the gateway's operator port does not answer, and ${error.message}`)
-  })
-  try {
-    let turn: Promise<unknown> = Promise.resolve()
-    const operations = createOperations({
-      backends,
-      now: Date.now,
-      log,
-      metrics: createMetrics(),
-      alone(act) {
-        const done = turn.then(act)
-        turn = done.catch(() => {})
-        return done
-      },
-    })
-    return await use(async (name, input) => resultOf(await runOperation(operations, name, input, caller())))
-  } finally {
-    await backends.close()
   }
 }
 

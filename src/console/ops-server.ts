@@ -37,7 +37,10 @@ export async function startOpsServer(options: OpsOptions): Promise<OpsServer> {
     path: string,
   ): Promise<{ status: number; type: string; body: string }> {
     if (api !== undefined && path.startsWith('/v1/')) {
-      const { status, body } = await api(request, path)
+      const { status, body } = await api(request, path).catch(error => ({
+        status: 500,
+        body: { error: String(error) },
+      }))
       return { status, type: 'application/json', body: `${JSON.stringify(body)}\n` }
     }
     switch (path) {
