@@ -77,7 +77,11 @@ async function open(nextHop: NextHop, options: SessionOptions, { endBy, signal }
     if (tls === undefined && (await startTls(nextHop, connection, extensions, timeouts.hello))) {
       tls = await secure()
       // RFC 3207 §4.2: what was said in clear text is forgotten.
-      extensions = await hello(nextHop, connection, options)
+      extensions = await hello(nextHop, connection, options).catch(error => {
+        // In TLS 1.3 the other side's objections come behind the handshake.
+        if (connection.isOpen() || !(error instanceof NextHopError)) throw error
+        throw new TlsError(`TLS failed: ${error.message}`, 'connection', { cause: error })
+      })
     }
     if (nextHop.auth !== undefined) {
       if (tls === undefined) {

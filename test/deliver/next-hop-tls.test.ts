@@ -211,6 +211,13 @@ describe('a handshake that fails', () => {
     },
   )
 
+  test('only behind its end, as TLS 1.3 can, is none either', async () => {
+    const said = [OFFERS_TLS, { cut: '' }, CLEAR]
+    await start(await good(), { hello: () => said.shift() ?? CLEAR })
+    const { told, session } = await deliver({})
+    expect([told, session?.tlsFailure]).toEqual([DELIVERED, 'TLS failed: connection closed by the next hop'])
+  })
+
   test('is not followed by clear text when the delivery was called off', async () => {
     hop = await startNextHop({ hello: OFFERS_TLS, starttls: { raw: '220 Go on\r\n' } })
     const stop = new AbortController()
