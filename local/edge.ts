@@ -70,7 +70,9 @@ export async function createEdge(parts: EdgeParts): Promise<Edge> {
       isOurs: createRelayControl(relay, hostname).isOurs,
       nextHop(domain) {
         const target = routes(`postmaster@${domain}`)
-        return target?.kind === 'next-hop' ? target.nextHop : undefined
+        const first = target?.kind === 'next-hops' ? target.nextHops[0]?.nextHop : undefined
+        // Calling ahead knows no TLS from the first octet on.
+        return first === undefined || first.protocol === 'smtps' ? undefined : { ...first, protocol: first.protocol }
       },
       log,
       metrics,

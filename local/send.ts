@@ -1,6 +1,6 @@
 // Sends a sample to the gateway of this machine's configuration and follows its record to the end.
 import { openEmbeddedReadOnly } from '../src/backends.ts'
-import type { NextHop } from '../src/deliver/smtp-connection.ts'
+import type { NextHop } from '../src/deliver/next-hop.ts'
 import { DEFAULT_TIMEOUTS } from '../src/deliver/smtp-connection.ts'
 import { openSession, quit } from '../src/deliver/smtp-session.ts'
 import { runTransaction } from '../src/deliver/smtp-transaction.ts'

@@ -1,10 +1,14 @@
 // The embedded home: one process on one machine. Wires the stages to SQLite and disk, starts the scanners that nobody
 // runs, and takes everything down in the order in which mail flows. Decisions are made elsewhere.
 import { openEmbedded, openPolicyStore } from '../src/backends.ts'
+import { createApi } from '../src/console/api.ts'
+import { mintOperatorToken, publishOperatorAccess } from '../src/console/operator-token.ts'
 import { type Check, startOpsServer } from '../src/console/ops-server.ts'
 import { createDeliverer, type Deliverer } from '../src/deliver/deliverer.ts'
 import { createDeliveryHandler } from '../src/deliver/delivery-job.ts'
+import { createReporter } from '../src/deliver/report.ts'
 import type { BeforeQueueScan } from '../src/ingress/before-queue.ts'
+import { createRelayControl } from '../src/ingress/relay-control.ts'
 import { type Ingress, startIngress } from '../src/ingress/server.ts'
 import { type Config, enabledPlugin } from '../src/platform/config.ts'
 import { configChanges } from '../src/platform/config-diff.ts'
@@ -16,6 +20,7 @@ import { createLimit } from '../src/scan/limit.ts'
 import { createScanHandler } from '../src/scan/scan-job.ts'
 import { createGiveUp } from '../src/spool/dead-letter.ts'
 import { refreshLedgerGauges, refreshQueueGauges } from '../src/spool/gauges.ts'
+import { createOperations, runOperation } from '../src/spool/operations.ts'
 import { startPressureGauge } from '../src/spool/pressure.ts'
 import { startSweeper } from '../src/spool/sweep.ts'
 import { startWorker } from '../src/spool/worker.ts'
@@ -75,6 +80,8 @@ export async function serve(initial: Config, { roles, log }: { roles: readonly R
     undo.push(async () => clearInterval(ledger))
     const sweeper = startSweeper(backends, now, SWEEP_INTERVAL, log)
     undo.push(() => sweeper.stop())
+    const token = mintOperatorToken()
+    const operations = createOperations({ backends, now, log, metrics, alone: sweeper.alone })
     const ops = await startOpsServer({
       ...config.ops,
       registry: metrics.registry,
@@ -84,8 +91,11 @@ export async function serve(initial: Config, { roles, log }: { roles: readonly R
         ...(edge?.checks() ?? []),
         ...configWarnings(config).map((detail): Check => ({ name: 'configuration', state: 'warning', detail })),
       ],
+      api: createApi({ token, run: (...request) => runOperation(operations, ...request) }),
     })
     undo.push(() => ops.close())
+    const unpublish = publishOperatorAccess(config.data_dir, { token, address: config.ops.address, port: ops.port })
+    undo.push(async () => unpublish())
 
     const edgeFor = await openEdges({ ...parts, most: () => config.limits.queued_messages, undo })
     // Before the scanners, which may take long to start: what comes in meanwhile is kept and waits for them.
@@ -202,12 +212,25 @@ function startScanning(
 type Delivery = Pick<Deliverer, 'reroute'> & Readonly<{ stop(): Promise<void> }>
 
 function startDelivery({ config, backends, log, metrics, now }: Parts): Delivery {
-  const { concurrency, lifetime, retry_schedule: delays } = config.delivery
+  const { concurrency, lifetime, retry_schedule: delays, delay_warning: delayWarning, dsn } = config.delivery
   const deliverer = createDeliverer({ routes: config.routes, hostname: config.hostname, now, log })
   const retrySchedule = { delays, lifetime }
+  const { postmaster } = createRelayControl(config.relay, config.hostname)
+  const reporter = createReporter({
+    backends,
+    hostname: config.hostname,
+    enabled: dsn.enabled,
+    perSender: dsn.per_sender,
+    doubleBounceTo: dsn.double_bounce === 'postmaster' ? postmaster : undefined,
+    delayWarning,
+    lifetime,
+    log,
+    metrics,
+  })
   const handle = createDeliveryHandler({
     backends,
     deliverer,
+    reporter,
     retrySchedule,
     claimTime: deliverer.longestAttempt,
     now,

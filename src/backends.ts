@@ -15,7 +15,7 @@ import { createSqlitePolicyStore } from './storage/policy-store-sqlite.ts'
 import { openReader } from './storage/reader-sqlite.ts'
 import { createRecordReader, createSqliteRecordStore, type RecordReader } from './storage/record-store-sqlite.ts'
 import { createRoomCheck } from './storage/room-disk.ts'
-import { checkDatabase, createDatabase, databaseExists } from './storage/schema-sqlite.ts'
+import { checkDatabase, createDatabase, databaseExists, migrateDatabase } from './storage/schema-sqlite.ts'
 import { SpoolError } from './storage/spool-error.ts'
 import { databasePath, makeDataDirectory, prepareSpool, setFilesAside, spoolFiles } from './storage/spool-files-disk.ts'
 import { sweep } from './storage/sweep-sqlite.ts'
@@ -57,6 +57,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Backends> 
     const path = databasePath(dataDir)
     if (databaseExists(path)) {
       checkDatabase(path, { thorough: true })
+      migrateDatabase(path)
     } else {
       const aside = await setFilesAside(dataDir, now())
       if (aside !== undefined) log?.warn({ path: aside }, 'spool-set-aside')
@@ -110,6 +111,11 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Backends> 
       cause: error,
     })
   }
+}
+
+/** True when the directory holds a spool that was used before. */
+export function hasSpool(dataDir: string): boolean {
+  return databaseExists(databasePath(dataDir))
 }
 
 export type ReadOnlyBackends = Readonly<{

@@ -1,8 +1,10 @@
-// The operator's port: /metrics for Prometheus, /healthz (the process lives) and /readyz (it can do its work).
+// The operator's port: /metrics for Prometheus, /healthz (the process lives) and /readyz (it can do its work), and
+// /v1/… for those who may act.
 // /readyz answers 503 as soon as one check fails, and always says which and why.
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Registry } from 'prom-client'
+import type { ApiAnswer } from './api.ts'
 
 /** One line of /readyz. A warning is shown but does not make the answer 503. */
 export type Check = Readonly<{ name: string; state: 'ok' | 'warning' | 'failed'; detail: string }>
@@ -14,20 +16,33 @@ export type OpsOptions = Readonly<{
   /** Brings gauges up to date before a scrape. */
   refresh: () => Promise<void>
   checks: () => Promise<readonly Check[]>
+  /** Answers what is below /v1/; without it there is nothing there. */
+  api?: (request: IncomingMessage, path: string) => Promise<ApiAnswer>
 }>
 
 export type OpsServer = Readonly<{ port: number; close(): Promise<void> }>
 
 /** Resolves when the port is bound; rejects with the system's error (EADDRINUSE, EACCES …). */
-export async function startOpsServer({ address, port, registry, refresh, checks }: OpsOptions): Promise<OpsServer> {
+export async function startOpsServer(options: OpsOptions): Promise<OpsServer> {
+  const { address, port, registry, refresh, checks, api } = options
   const server = createServer((request, response) => {
-    answer(request.url?.split('?')[0] ?? '/')
+    answer(request, request.url?.split('?')[0] ?? '/')
       .catch((error: unknown) => ({ status: 500, type: 'text/plain', body: `${String(error)}\n` }))
       .then(({ status, type, body }) => response.writeHead(status, { 'content-type': type }).end(body))
       .catch(() => response.destroy())
   })
 
-  async function answer(path: string): Promise<{ status: number; type: string; body: string }> {
+  async function answer(
+    request: IncomingMessage,
+    path: string,
+  ): Promise<{ status: number; type: string; body: string }> {
+    if (api !== undefined && path.startsWith('/v1/')) {
+      const { status, body } = await api(request, path).catch(error => ({
+        status: 500,
+        body: { error: String(error) },
+      }))
+      return { status, type: 'application/json', body: `${JSON.stringify(body)}\n` }
+    }
     switch (path) {
       case '/metrics':
         await refresh()

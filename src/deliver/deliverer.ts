@@ -1,17 +1,24 @@
-// Delivers a message: recipients grouped by route, the groups side by side, each recipient with exactly one outcome.
-// Outcomes are handed over right after the next hop's answer; until that resolves nothing else is done for the group.
-// Whatever goes wrong with a next hop, a file or the content is a deferral; an error that nobody foresaw is logged too.
+// Delivers a message: recipients grouped by where they go, the groups side by side, each recipient with exactly one
+// outcome. Outcomes are handed over right after the next hop's answer; until that resolves nothing else is done for the
+// group. Whatever goes wrong with a next hop, a file or the content is a deferral; an error that nobody foresaw is
+// logged too.
 import type { AcceptedMessage } from '../mail/record.ts'
 import type { HeaderField } from '../mail/verdict.ts'
+import type { Dns } from '../platform/dns.ts'
 import { type Log, silentLog } from '../platform/log.ts'
+import type { Metrics } from '../platform/metrics.ts'
 import type { Content } from '../storage/message-store.ts'
-import { createConnectionPool } from './connection-pool.ts'
+import type { PolicyStore } from '../storage/policy-store.ts'
 import { contentWithTrace, headerHasUtf8 } from './content-with-trace.ts'
+import type { BackOff } from './destination-health.ts'
+import { createDestinations } from './destinations.ts'
+import { createMailDomains, type MailDomainsOptions } from './mail-domains.ts'
 import { deliverToMaildir, maildirName } from './maildir.ts'
 import type { Outcome } from './outcome.ts'
-import { createRoutes, groupByRoute, nextHopName, type Route, type Target } from './routes.ts'
-import { DEFAULT_TIMEOUTS, type DeliveryTimeouts, type NextHop, NextHopError } from './smtp-connection.ts'
-import { runTransaction, type Transaction } from './smtp-transaction.ts'
+import { createRoutes, groupByRoute, type HopSettings, nextHopName, type Route, type Target } from './routes.ts'
+import { createSender, type Errand, type Result } from './send-to-destination.ts'
+import { DEFAULT_TIMEOUTS, type DeliveryTimeouts } from './smtp-connection.ts'
+import type { Transaction } from './smtp-transaction.ts'
 import { type TraceHeader, traceHeader } from './trace-headers.ts'
 
 export type DelivererOptions = Readonly<{
@@ -20,13 +27,24 @@ export type DelivererOptions = Readonly<{
   hostname: string
   limits?: Partial<DeliveryLimits>
   timeouts?: Partial<DeliveryTimeouts>
-  /** Milliseconds, for the seconds of an outcome. */
+  /** For `mx:`; without it such a route defers. */
+  dns?: Dns
+  /** Where MTA-STS policies are remembered. */
+  store?: PolicyStore
+  mx?: Partial<Pick<MailDomainsOptions, 'port' | 'mayConnect' | 'fetchPolicy'>>
+  backOff?: Partial<BackOff>
+  /** Messages delivered at the same time: no destination in trouble may have all of them. */
+  concurrency?: number
+  /** Milliseconds since 1970. */
   now?: () => number
+  /** From 0 up to 1. */
+  random?: () => number
   log?: Log
+  metrics?: Metrics
 }>
 
 export type DeliveryLimits = Readonly<{
-  /** Per next hop. */
+  /** Per next hop, where its route does not say. */
   maxConnections: number
   maxMessagesPerConnection: number
   /** Milliseconds until an unused connection is closed. */
@@ -68,17 +86,36 @@ export type Deliverer = Readonly<{
   close(): Promise<void>
 }>
 
-type Result = Omit<Outcome, 'seconds'>
 type Report = (results: readonly Result[]) => Promise<void>
 type Attempt = Readonly<{ request: DeliveryRequest; endBy: number; signal: AbortSignal | undefined }>
 
 /** Throws RangeError when the routes make no sense. */
 export function createDeliverer(options: DelivererOptions): Deliverer {
-  const { hostname, now = () => performance.now(), log = silentLog } = options
+  const { hostname, now = Date.now, random = Math.random, log = silentLog, metrics, concurrency, backOff } = options
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
   const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts }
-  let routes = createRoutes(options.routes)
-  const pool = createConnectionPool({ hostname, timeouts, ...limits })
+  let routes = readRoutes(options.routes)
+  const destinations = createDestinations({
+    now,
+    random,
+    log,
+    slots: concurrency ?? Number.POSITIVE_INFINITY,
+    ...(backOff && { backOff }),
+    onDown: count => metrics?.destinationsDown.set(count),
+  })
+  const sender = createSender({
+    ...{ hostname, timeouts, destinations, now, random },
+    idleTime: limits.idleTime,
+    maxRecipients: limits.maxRecipients,
+    onPostponed: ({ reason }, recipients) => metrics?.deliveryPostponed.inc(reason, recipients),
+  })
+  const { dns, store, mx } = options
+  const mailDomains = dns && createMailDomains({ dns, store, hostname, now, random, log, ...mx })
+
+  function readRoutes(written: readonly Route[]) {
+    const { maxConnections: connections, maxMessagesPerConnection: messages_per_connection } = limits
+    return createRoutes(written.map(route => ({ connections, messages_per_connection, ...route })))
+  }
 
   async function deliver(
     request: DeliveryRequest,
@@ -86,15 +123,20 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
     signal?: AbortSignal,
   ): Promise<void> {
     signal?.throwIfAborted()
-    const startedAt = now()
-    const attempt = { request, endBy: performance.now() + timeouts.attempt, signal }
+    const startedAt = performance.now()
+    const attempt = { request, endBy: startedAt + timeouts.attempt, signal }
     const errors: unknown[] = []
     const undecided = new Set(request.recipients)
 
     /** Once for each recipient. An error of the caller does not disturb the dialogue with the next hop. */
     const report: Report = async results => {
-      const seconds = (now() - startedAt) / 1000
-      const outcomes = results.filter(({ recipient }) => undecided.delete(recipient)).map(one => ({ ...one, seconds }))
+      const seconds = (performance.now() - startedAt) / 1000
+      const fresh = results.filter(({ recipient }) => undecided.delete(recipient))
+      const outcomes = fresh.map(({ reason = 'message', ...outcome }) => {
+        const isFailure = outcome.kind !== 'delivered' && outcome.retryAt === undefined
+        if (isFailure) metrics?.deliveryFailureReasons.inc(reason)
+        return { ...outcome, seconds }
+      })
       if (outcomes.length > 0) await onOutcome(outcomes).catch(error => errors.push(error))
     }
 
@@ -106,12 +148,10 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
         if (signal?.aborted) return
         reply = error instanceof Error ? error.message : String(error)
         const { queueId } = request.message
-        if (!(error instanceof NextHopError))
-          log.error({ queueId, why: reply, stack: (error as Error)?.stack }, 'delivery-broke-off')
+        log.error({ queueId, why: reply, stack: (error as Error)?.stack }, 'delivery-broke-off')
       }
       const nextHop = targetName(target)
-      const left = recipients.filter(recipient => undecided.has(recipient))
-      await report(left.map(recipient => ({ recipient, kind: 'deferred', nextHop, reply })))
+      await report(recipients.map(recipient => ({ recipient, kind: 'deferred', nextHop, reply })))
     }
 
     const groups = groupByRoute([...undecided], routes)
@@ -123,14 +163,25 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
   async function deliverTo(target: Target | undefined, recipients: string[], attempt: Attempt, report: Report) {
     switch (target?.kind) {
       case undefined:
-        throw new NextHopError('no route leads to this domain')
+        return await report(recipients.map(recipient => ({ recipient, ...NO_ROUTE })))
       case 'maildir':
         return await report(await storeInMaildir(target.path, recipients, attempt))
-      case 'next-hop':
-        for (let from = 0; from < recipients.length; from += limits.maxRecipients) {
-          await send(target.nextHop, recipients.slice(from, from + limits.maxRecipients), attempt, report)
-        }
+      case 'next-hops': {
+        const name = targetName(target)
+        return await sender.send({ ...target, key: name, name }, errand(recipients, attempt, report))
+      }
+      case 'mx':
+        return await deliverByMx(target.settings, recipients, attempt, report)
     }
+  }
+
+  async function deliverByMx(settings: HopSettings, recipients: string[], attempt: Attempt, report: Report) {
+    if (mailDomains === undefined) throw new Error('a route by mx: needs a resolver')
+    const { ways, results } = await mailDomains(recipients, settings)
+    const sent = ways.map(way => sender.send(way, errand(way.recipients, attempt, report)))
+    // One of them that breaks off does not end the others.
+    const [, ...ends] = await Promise.allSettled([report(results), ...sent])
+    for (const end of ends) if (end.status === 'rejected') throw end.reason
   }
 
   async function storeInMaildir(path: string, recipients: string[], { request, signal }: Attempt): Promise<Result[]> {
@@ -144,37 +195,38 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
     return results.map(({ recipient, kind, place, reply }) => ({ recipient, kind, reply, nextHop: `maildir:${place}` }))
   }
 
-  async function send(nextHop: NextHop, recipients: string[], { request, endBy, signal }: Attempt, report: Report) {
-    const { message, content, headers } = request
+  function errand(recipients: readonly string[], { request, endBy, signal }: Attempt, report: Report): Errand {
+    return { endBy, signal, recipients, report, transaction: some => transactionOf(request, some) }
+  }
+
+  function transactionOf({ message, content, headers }: DeliveryRequest, recipients: readonly string[]): Transaction {
     const { reversePath, smtputf8, body } = message.envelope
     const trace: TraceHeader = { message, hostname, headers }
-    const transaction: Transaction = {
+    return {
       reversePath,
       recipients,
       smtputf8,
       body,
+      reports: message.envelope,
       size: traceHeader(trace).length + content.size,
       content: () => contentWithTrace(content, trace),
       headerHasUtf8: () => headerHasUtf8(content),
     }
-    const name = nextHopName(nextHop)
-    await pool.use(nextHop, { endBy, signal }, session => {
-      const { remoteAddress } = session.connection
-      return runTransaction(session, transaction, {
-        timeouts,
-        endBy,
-        signal,
-        report: results => report(results.map(one => ({ ...one, nextHop: name, remoteAddress }))),
-      })
-    })
   }
 
   function reroute(changed: readonly Route[]): void {
-    routes = createRoutes(changed)
+    routes = readRoutes(changed)
   }
 
-  return { deliver, reroute, longestAttempt: timeouts.attempt + timeouts.dot, close: pool.close }
+  return { deliver, reroute, longestAttempt: timeouts.attempt + timeouts.dot, close: sender.close }
 }
+
+const NO_ROUTE = {
+  kind: 'deferred',
+  nextHop: 'no route',
+  reply: 'no route leads to this domain',
+  reason: 'policy',
+} as const
 
 function targetName(target: Target | undefined): string {
   switch (target?.kind) {
@@ -182,7 +234,9 @@ function targetName(target: Target | undefined): string {
       return 'no route'
     case 'maildir':
       return `maildir:${target.path}`
-    case 'next-hop':
-      return nextHopName(target.nextHop)
+    case 'next-hops':
+      return target.nextHops.map(({ nextHop }) => nextHopName(nextHop)).join(', ')
+    case 'mx':
+      return 'mx:'
   }
 }

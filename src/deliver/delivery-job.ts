@@ -1,21 +1,27 @@
 // A delivery job's course: claim the recipients, deliver, write each outcome down right after the next hop's answer
 // (a second delivery is only possible between those two), and plan what was deferred.
 // An outcome and what the job is about from then on are one write, the last outcome and the job's end too: so the
-// ledger balances at every moment, and no crash leaves a job behind for what is done.
+// ledger balances at every moment, and no crash leaves a job behind for what is done. Failures wait for that last
+// write: one report tells of all of them, and a crash before it only has them refused again.
 import type { DeliveryJob } from '../mail/job.ts'
-import { isFinal, type MessageRecord, type TraceEvent } from '../mail/record.ts'
+import { isFinal, type MessageRecord, type RecipientStatus, type TraceEvent } from '../mail/record.ts'
 import { nextAttemptAt, type RetrySchedule } from '../mail/retry-schedule.ts'
 import { crashPoint } from '../platform/crash-point.ts'
 import type { Log } from '../platform/log.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import type { Backends } from '../storage/backends.ts'
 import type { Lease } from '../storage/job-queue.ts'
+import type { Content } from '../storage/message-store.ts'
 import type { Deliverer } from './deliverer.ts'
+import type { Settled } from './dsn.ts'
 import { dsnCode, type Outcome } from './outcome.ts'
+import { planDeferral } from './plan-deferral.ts'
+import type { Reporter } from './report.ts'
 
 export type DeliveryHandlerOptions = Readonly<{
   backends: Backends
   deliverer: Pick<Deliverer, 'deliver'>
+  reporter: Reporter
   retrySchedule: RetrySchedule
   /** How long a claim on a recipient stands, in milliseconds: longer than any attempt takes. */
   claimTime: number
@@ -28,7 +34,7 @@ type Write = () => Promise<unknown>
 
 /** The handler for the worker loop on the delivery queue. */
 export function createDeliveryHandler(options: DeliveryHandlerOptions) {
-  const { backends, deliverer, claimTime, now, log, metrics } = options
+  const { backends, deliverer, reporter, claimTime, now, log, metrics } = options
   const { records, messages, deliveryJobs, together } = backends
 
   return async function handleDeliveryJob(lease: Lease<DeliveryJob>, signal: AbortSignal): Promise<void> {
@@ -45,46 +51,71 @@ export function createDeliveryHandler(options: DeliveryHandlerOptions) {
       return deliveryJobs.retry(lease, claimTime, 'another worker holds a claim on a recipient')
     }
 
-    /** Recipients without an outcome that is written down, and what is to be tried again. */
+    /** Recipients without an outcome that is written down, and what the last write is to settle. */
     const unanswered = new Set(recipients)
-    const deferred: Outcome[] = []
+    const pending: Settled[] = []
 
-    async function writeDown(outcomes: readonly Outcome[]): Promise<void> {
-      const { again, writes } = settle(record!, job, outcomes, options)
+    async function writeDown(outcomes: readonly Outcome[], content: Content): Promise<void> {
+      const settled = outcomes.map(outcome => settle(record!, outcome, options))
+      const delivered = settled.filter(({ state }) => state === 'delivered')
+      const others = settled.filter(({ state }) => state !== 'delivered')
+      for (const one of others) if (one.state === 'deferred') tell(record!, job, one, options)
       const answered = new Set(outcomes.map(({ recipient }) => recipient))
       const left = [...unanswered].filter(recipient => !answered.has(recipient))
-      const later = [...deferred, ...again]
+      const waiting = [...pending, ...others]
       if (left.length === 0) {
-        await finish(writes, later)
-      } else if (writes.length > 0) {
-        const still = [...left, ...later.map(({ recipient }) => recipient)]
-        await together(...writes, () => deliveryJobs.narrow(lease, still))
+        await finish([...delivered, ...waiting], content)
+      } else if (delivered.length > 0) {
+        const still = [...left, ...waiting.map(({ outcome }) => outcome.recipient)]
+        await write(delivered, content, [() => deliveryJobs.narrow(lease, still)])
       }
-      deferred.push(...again)
+      pending.push(...others)
       for (const recipient of answered) unanswered.delete(recipient)
     }
 
-    /** The last write: what is left becomes a deferral, and the job ends. */
-    async function finish(writes: readonly Write[], later: readonly Outcome[]): Promise<void> {
-      const plans = later.length === 0 ? [] : planDeferral(record!, job, later, options)
+    /** The last write: what was deferred becomes later jobs, and this one ends. */
+    async function finish(settled: readonly Settled[], content?: Content): Promise<void> {
+      const deferred = settled.filter(({ state }) => state === 'deferred').map(({ outcome }) => outcome)
+      const plans = deferred.length === 0 ? [] : planDeferral(record!, job, deferred, options)
       // Others may have settled the recipients that this job is not about, so these are looked at again.
       const others = unfinished.size > wanted.length ? await records.get(queueId) : undefined
       const mine = new Set(wanted)
       const over =
-        later.length === 0 && [...(others ? recipientsIn(others, isOpen) : [])].every(recipient => mine.has(recipient))
-      await together(...writes, ...plans, ...(over ? [() => messages.remove(queueId)] : []), () =>
-        deliveryJobs.done(lease),
-      )
+        deferred.length === 0 &&
+        [...(others ? recipientsIn(others, isOpen) : [])].every(recipient => mine.has(recipient))
+      await write(settled, content, [
+        ...plans,
+        ...(over ? [() => messages.remove(queueId)] : []),
+        () => deliveryJobs.done(lease),
+      ])
       if (!over) return
       const delay = (now() - record!.message.acceptedAt) / 1000
       metrics.queueProcessingTime.observe(delay)
       log.info({ queueId, delay }, 'removed')
     }
 
-    if (recipients.length === 0) return finish([], [])
+    /** Outcomes with the reports of them, and what follows, as one. */
+    async function write(settled: readonly Settled[], content: Content | undefined, follow: readonly Write[]) {
+      const at = now()
+      const ends = settled.filter(({ state }) => state !== 'deferred')
+      const reports = content && (await reporter.prepare({ record: record!, content, settled, at }))
+      for (const one of ends) tell(record!, job, one, options)
+      try {
+        await together(
+          ...(reports?.store ?? []),
+          ...(ends.length === 0 ? [] : [() => records.note(queueId, ends.map(eventOf(at)), ends.map(changeOf))]),
+          ...(reports?.note ?? []),
+          ...follow,
+        )
+      } catch (error) {
+        await reports?.discard()
+        throw error
+      }
+      reports?.tell()
+    }
+
+    if (recipients.length === 0) return finish([])
     const content = await messages.open(queueId)
-    metrics.deliveryAttempts.inc(recipients.length)
-    if (job.attempt > 1) metrics.deliveryRetries.inc(recipients.length)
     crashPoint('before-delivery')
     const request = { message: record.message, content, recipients, headers: job.headers }
     // One after the other: what is left to do follows from what was written.
@@ -93,7 +124,7 @@ export function createDeliveryHandler(options: DeliveryHandlerOptions) {
       request,
       outcomes => {
         crashPoint('after-delivery')
-        const mine = written.then(() => writeDown(outcomes)).then(() => crashPoint('after-outcome'))
+        const mine = written.then(() => writeDown(outcomes, content)).then(() => crashPoint('after-outcome'))
         written = mine.catch(() => {})
         return mine
       },
@@ -112,63 +143,50 @@ function recipientsIn(record: MessageRecord, wanted: (state: State) => boolean):
   return new Set(record.recipients.filter(({ state }) => wanted(state)).map(({ recipient }) => recipient))
 }
 
-/** Counts and logs outcomes; what is final among them becomes writes, the rest is to be tried again. */
-function settle(
-  { message }: MessageRecord,
-  { queueId, attempt }: DeliveryJob,
-  outcomes: readonly Outcome[],
-  { backends: { records }, retrySchedule, now, log, metrics }: DeliveryHandlerOptions,
-): Readonly<{ again: Outcome[]; writes: Write[] }> {
-  const at = now()
-  const expired = nextAttemptAt(retrySchedule, { attempt, acceptedAt: message.acceptedAt, now: at }) === undefined
-  const again: Outcome[] = []
-  const events: TraceEvent[] = []
-  const changes: { recipient: string; state: 'delivered' | 'failed' }[] = []
-  for (const outcome of outcomes) {
-    const { kind, recipient, nextHop, remoteAddress, reply, seconds } = outcome
-    metrics.deliveryDuration.observe(seconds)
-    const state = kind === 'deferred' && expired ? 'failed' : kind
-    if (state === 'delivered') {
-      metrics.deliverySuccesses.inc()
-      metrics.messagesDelivered.inc()
-    } else {
-      metrics.deliveryFailures.inc(state)
-      if (state === 'failed') metrics.messagesFailed.inc()
-    }
-    const said = state === kind ? reply : `${reply} (given up after the queue lifetime)`
-    const dsn = dsnCode({ kind: state, nextHop, reply })
-    const times = { seconds: Number(seconds.toFixed(4)), delay: (at - message.acceptedAt) / 1000 }
-    log.info({ queueId, recipient, nextHop, remoteAddress, reply: said, dsn, attempt, ...times }, state)
-    if (state === 'deferred') {
-      again.push(outcome)
-      continue
-    }
-    events.push({ at, event: state, recipient, nextHop, reply: said, seconds })
-    changes.push({ recipient, state })
+/** A deferral behind the lifetime is a failure (RFC 3463: delivery time expired). */
+function settle({ message }: MessageRecord, outcome: Outcome, options: DeliveryHandlerOptions): Settled {
+  const { kind, reply } = outcome
+  const { retrySchedule, now } = options
+  const times = { attempt: 1, acceptedAt: message.acceptedAt, now: now() }
+  if (kind !== 'deferred' || nextAttemptAt(retrySchedule, times) !== undefined) {
+    return { outcome, state: kind, status: dsnCode(outcome), said: reply }
   }
-  return { again, writes: events.length > 0 ? [() => records.note(queueId, events, changes)] : [] }
+  return { outcome, state: 'failed', status: '5.4.7', said: `${reply} (given up after the queue lifetime)` }
 }
 
-/** One later job for everything that was deferred; the story says why, by next hop and reply. */
-function planDeferral(
+/** Counts and logs. */
+function tell(
   { message }: MessageRecord,
-  job: DeliveryJob,
-  deferred: readonly Outcome[],
-  { backends: { records }, retrySchedule, now }: DeliveryHandlerOptions,
-): Write[] {
-  const { queueId, attempt } = job
-  const at = now()
-  // The lifetime was not over when the outcome came in; should it end in between, the next attempt is at once.
-  const dueAt = nextAttemptAt(retrySchedule, { attempt, acceptedAt: message.acceptedAt, now: at }) ?? at
-  const recipients = deferred.map(({ recipient }) => recipient)
-  const later = { ...job, id: `${queueId}/delivery/${attempt + 1}`, attempt: attempt + 1, recipients }
-  const reasons = Map.groupBy(deferred, ({ nextHop, reply }) => `${nextHop} ${reply}`)
-  const events = [...reasons.values()].map(outcomes => {
-    const { nextHop, reply } = outcomes[0]!
-    const concerned = outcomes.map(({ recipient }) => recipient)
-    const why = reply
-    return { at, event: 'deferred', stage: 'delivery', recipients: concerned, why, nextHop, attempt, dueAt } as const
-  })
-  const changes = recipients.map(recipient => ({ recipient, state: 'deferred' as const }))
-  return [() => records.defer({ job: later, dueAt }), () => records.note(queueId, events, changes)]
+  { queueId, attempt }: DeliveryJob,
+  { outcome, state, status, said }: Settled,
+  { now, log, metrics }: DeliveryHandlerOptions,
+): void {
+  const { recipient, nextHop, remoteAddress, seconds, retryAt } = outcome
+  // Only postponed: nobody was asked, so nothing is counted.
+  const postponed = retryAt !== undefined
+  if (!postponed) {
+    metrics.deliveryAttempts.inc()
+    if (attempt > 1) metrics.deliveryRetries.inc()
+    metrics.deliveryDuration.observe(seconds)
+  }
+  if (state === 'delivered') {
+    metrics.deliverySuccesses.inc()
+    metrics.messagesDelivered.inc()
+  } else if (!(postponed && state === 'deferred')) {
+    metrics.deliveryFailures.inc(state)
+    if (state === 'failed') metrics.messagesFailed.inc()
+  }
+  const times = { seconds: Number(seconds.toFixed(4)), delay: (now() - message.acceptedAt) / 1000 }
+  log.info({ queueId, recipient, nextHop, remoteAddress, reply: said, dsn: status, attempt, ...times }, state)
+}
+
+function eventOf(at: number): (settled: Settled) => TraceEvent {
+  return ({ outcome: { recipient, nextHop, seconds }, state, said }) => {
+    const event = state === 'delivered' ? 'delivered' : 'failed'
+    return { at, event, recipient, nextHop, reply: said, seconds }
+  }
+}
+
+function changeOf({ outcome: { recipient }, state }: Settled): RecipientStatus {
+  return { recipient, state }
 }

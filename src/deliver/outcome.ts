@@ -14,8 +14,12 @@ export type Outcome = Readonly<{
   remoteAddress?: string
   /** The next hop's last word in one line, or ours: `connection refused`. */
   reply: string
+  /** Taken by a next hop that reports to the sender itself where that was asked for (RFC 3461). */
+  dsn?: boolean
   /** From the beginning of the attempt to this outcome. */
   seconds: number
+  /** Nobody was asked: not before then, milliseconds since 1970, and it does not count as an attempt. */
+  retryAt?: number
 }>
 
 /** Where in the dialogue a reply was given. `hello` is EHLO, LHLO or HELO; `dot` the end of the content. */
@@ -51,14 +55,28 @@ function isTooManyRecipients(code: number, text: string): boolean {
   return code === 552 && !/^5\.(?!5\.3 )/.test(text)
 }
 
+/** Our own words, by how they begin, and what they stand for: subject and detail of RFC 3463 §3, RFC 5248. */
+const OUR_WORDS: readonly (readonly [RegExp, string])[] = [
+  [/^TLS is required/, '7.4'],
+  [/^TLS failed/, '7.5'],
+  [/^no login as .* without TLS/, '7.11'],
+  [/^no login as .* offers neither/, '7.4'],
+  [/^no login as /, '7.8'],
+  [/^host not found/, '4.4'],
+  [/^the name service did not answer/, '4.3'],
+  [/^(?:connection (?:refused|timed out)|no connection within|(?:host|network) unreachable)/, '4.1'],
+  [/^(?:connection (?:closed|reset)|no reply to|no content taken)/, '4.2'],
+]
+
 /**
  * The enhanced code of an outcome (RFC 3463): the one that the reply gave where it is of the outcome's class, else
- * what little is known. Without a reply it was the way to the next hop (X.4.0) or our own disk (X.3.0).
+ * what little is known. Without a reply it was the way to the next hop (X.4, X.7) or our own disk (X.3.0).
  */
 export function dsnCode({ kind, nextHop, reply }: Pick<Outcome, 'kind' | 'nextHop' | 'reply'>): string {
   const outcomeClass = { delivered: 2, deferred: 4, failed: 5 }[kind]
   const [, said] = /^\d{3}[ -](\d\.\d{1,3}\.\d{1,3})\b/.exec(reply) ?? []
   if (said?.startsWith(`${outcomeClass}.`)) return said
   if (kind === 'delivered' || /^\d{3}\b/.test(reply)) return `${outcomeClass}.0.0`
-  return nextHop.startsWith('maildir:') ? `${outcomeClass}.3.0` : `${outcomeClass}.4.0`
+  if (nextHop.startsWith('maildir:')) return `${outcomeClass}.3.0`
+  return `${outcomeClass}.${OUR_WORDS.find(([words]) => words.test(reply))?.[1] ?? '4.0'}`
 }

@@ -1,16 +1,18 @@
 // A TCP connection to a next hop as SMTP sees it: octets out, replies in, a deadline on every wait.
 // Once it failed it stays failed: what was received before is still handed out, then every wait rejects with the
 // first failure, a NextHopError whose message is for people. Nothing that a peer sends makes it throw anything else.
-import { connect as connectSocket, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import { describeNetworkError } from './network-error.ts'
 import { createReplyParser, type NextHopReply } from './smtp-reply-parser.ts'
 
-/** Where to connect to and what to speak there. `host` is a name or an IP address, IPv6 without brackets. */
-export type NextHop = Readonly<{ protocol: 'smtp' | 'lmtp'; host: string; port: number }>
-
-/** How long to wait for what, in milliseconds (RFC 5321 §4.5.3.2 but for `connect`, `quit` and `attempt`). */
+/** How long to wait for what, in milliseconds (RFC 5321 §4.5.3.2 where it says something). */
 export type DeliveryTimeouts = Readonly<{
   connect: number
   greeting: number
+  /** The TLS handshake, and a login: all of it. */
+  tls: number
+  auth: number
   /** EHLO, LHLO, HELO. */
   hello: number
   /** MAIL, and RSET before it. */
@@ -31,6 +33,8 @@ const MINUTE = 60_000
 export const DEFAULT_TIMEOUTS: DeliveryTimeouts = {
   connect: 30_000,
   greeting: 5 * MINUTE,
+  tls: MINUTE,
+  auth: MINUTE,
   hello: 5 * MINUTE,
   mail: 5 * MINUTE,
   rcpt: 5 * MINUTE,
@@ -41,9 +45,21 @@ export const DEFAULT_TIMEOUTS: DeliveryTimeouts = {
   attempt: 20 * MINUTE,
 }
 
+/**
+ * What is in trouble. `connection`: none came about, or it was of no use (DNS, refused, greeting, TLS). `session`: the
+ * next hop talks, but does not serve us now (EHLO, login, 421, a break before the content). `message`: perhaps this
+ * message alone; it says nothing about the next hop's other mail.
+ */
+export type Trouble = 'connection' | 'session' | 'message'
+
 /** The next hop, or the way to it, is in trouble: a deferral. The message says what happened, in one line. */
 export class NextHopError extends Error {
   override readonly name = 'NextHopError'
+  readonly about: Trouble
+  constructor(message: string, about: Trouble = 'message', options?: ErrorOptions) {
+    super(message, options)
+    this.about = about
+  }
 }
 
 export type SmtpConnection = Readonly<{
@@ -58,77 +74,75 @@ export type SmtpConnection = Readonly<{
   /** Replies that are here and were not asked for yet. */
   waiting(): number
   isOpen(): boolean
+  /** What failures from here on are about; `connection` at first. */
+  concerns(about: Trouble): void
+  /**
+   * Goes on under TLS: nothing that came in clear text counts any more. Rejects, the connection being cut, when
+   * the handshake fails or is not done within `timeout` milliseconds.
+   */
+  secure(wrap: (socket: Socket) => TLSSocket, timeout: number): Promise<void>
   /** No wait lasts beyond this point of `performance.now()`; `late` is the error's message when one would. */
   endBy(time: number, late: string): void
   /** Cuts the connection: everything that waits rejects with the error. */
   fail(error: Error): void
 }>
 
+type WaitedFor = 'reply' | 'drain' | 'handshake'
+
 /** More replies than anybody asked for: the peer is out of its mind, or wants our memory. */
 const MOST_UNASKED_REPLIES = 1000
 
-/** Opens a connection within `timeout` milliseconds. Rejects with NextHopError, or with the signal's reason. */
-export function connect(
-  { host, port }: NextHop,
-  timeout: number,
-  signal: AbortSignal | undefined,
-): Promise<SmtpConnection> {
-  return new Promise((resolve, reject) => {
-    signal?.throwIfAborted()
-    // A name may have several addresses; each but the last gets a part of the time (RFC 8305).
-    const attemptTimeout = Math.max(10, Math.floor(timeout / 3))
-    const socket = connectSocket({ host, port, noDelay: true, autoSelectFamilyAttemptTimeout: attemptTimeout })
-    const timer = setTimeout(end, timeout, new NextHopError(`no connection within ${seconds(timeout)}`))
-    const onAbort = () => end(signal?.reason)
-    const onError = (error: Error) => end(new NextHopError(describeNetworkError(error)))
-    signal?.addEventListener('abort', onAbort)
-    socket.on('error', onError)
-    socket.on('connect', () => end())
-
-    function end(error?: Error) {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', onAbort)
-      if (error === undefined) {
-        const connection = smtpConnection(socket)
-        socket.off('error', onError)
-        resolve(connection)
-      } else {
-        socket.destroy()
-        reject(error)
-      }
-    }
-  })
-}
-
-function smtpConnection(socket: Socket): SmtpConnection {
-  const parse = createReplyParser()
+/** Takes over a socket that is connected. */
+export function smtpConnection(connected: Socket): SmtpConnection {
+  let socket = connected
+  let parse = createReplyParser()
+  let about: Trouble = 'connection'
   const replies: NextHopReply[] = []
   let failure: Error | undefined
   let end = { time: Number.POSITIVE_INFINITY, late: '' }
   /** At most one wait at a time: the dialogue goes step by step, also when its commands went out in one piece. */
-  let wait: { for: 'reply' | 'drain'; resolve: () => void; reject: (error: Error) => void } | undefined
+  let wait: { for: WaitedFor; resolve: () => void; reject: (error: Error) => void } | undefined
   let timer: NodeJS.Timeout | undefined
 
-  socket.on('data', chunk => {
+  /** Events of a socket that TLS was put upon concern nobody any more. */
+  function listenTo(current: Socket): void {
+    const closed = () => {
+      if (current === socket) giveUp('connection closed by the next hop')
+    }
+    current.on('data', chunk => {
+      if (current === socket) take(chunk)
+    })
+    current.on('drain', () => {
+      if (current === socket) arrived('drain')
+    })
+    current.on('error', error => {
+      if (current === socket) giveUp(describeNetworkError(error), error)
+    })
+    current.on('end', closed).on('close', closed)
+  }
+
+  function take(chunk: Buffer): void {
     try {
       replies.push(...parse(chunk))
     } catch (error) {
-      fail(new NextHopError((error as Error).message))
+      giveUp((error as Error).message)
     }
-    if (replies.length > MOST_UNASKED_REPLIES) fail(new NextHopError('more replies than commands'))
-    if (replies.length > 0 && wait?.for === 'reply') settle()?.resolve()
-  })
-  socket.on('drain', () => {
-    if (wait?.for === 'drain') settle()?.resolve()
-  })
-  socket.on('error', error => fail(new NextHopError(describeNetworkError(error))))
-  socket.on('end', () => fail(new NextHopError('connection closed by the next hop')))
-  socket.on('close', () => fail(new NextHopError('connection closed by the next hop')))
+    if (replies.length > MOST_UNASKED_REPLIES) giveUp('more replies than commands')
+    if (replies.length > 0) arrived('reply')
+  }
+
+  function giveUp(why: string, cause?: Error): void {
+    fail(new NextHopError(why, about, { cause }))
+  }
 
   function fail(error: Error): void {
     failure ??= error
     socket.destroy()
     settle()?.reject(failure)
+  }
+
+  function arrived(what: WaitedFor): void {
+    if (wait?.for === what) settle()?.resolve()
   }
 
   function settle() {
@@ -139,15 +153,15 @@ function smtpConnection(socket: Socket): SmtpConnection {
   }
 
   /** Waits for an event; `late` is the message when it does not come in time. */
-  function waitFor(what: 'reply' | 'drain', timeout: number, late: string): Promise<void> {
+  function waitFor(what: WaitedFor, timeout: number, late: string): Promise<void> {
     return new Promise((resolve, reject) => {
       wait = { for: what, resolve, reject }
       const left = Math.max(0, end.time - performance.now())
-      const error = () => new NextHopError(left < timeout ? end.late : late)
-      timer = setTimeout(() => fail(error()), Math.min(timeout, left))
+      timer = setTimeout(() => giveUp(left < timeout ? end.late : late), Math.min(timeout, left))
     })
   }
 
+  listenTo(socket)
   return {
     remoteAddress: socket.remoteAddress ?? '',
     write(data) {
@@ -166,6 +180,20 @@ function smtpConnection(socket: Socket): SmtpConnection {
     },
     waiting: () => replies.length,
     isOpen: () => failure === undefined,
+    concerns(what) {
+      about = what
+    },
+    async secure(wrap, timeout) {
+      if (failure !== undefined) throw failure
+      const secured = wrap(socket)
+      socket = secured
+      // CVE-2011-0411, from the other side: somebody on the way could have put replies behind the 220.
+      replies.length = 0
+      parse = createReplyParser()
+      listenTo(secured)
+      secured.on('secureConnect', () => arrived('handshake'))
+      await waitFor('handshake', timeout, `no handshake within ${seconds(timeout)}`)
+    },
     endBy(time, late) {
       end = { time, late }
     },
@@ -173,23 +201,6 @@ function smtpConnection(socket: Socket): SmtpConnection {
   }
 }
 
-function seconds(milliseconds: number): string {
+export function seconds(milliseconds: number): string {
   return `${milliseconds / 1000} s`
-}
-
-const NETWORK_ERRORS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'connection refused',
-  ECONNRESET: 'connection reset by the next hop',
-  EPIPE: 'connection closed by the next hop',
-  ETIMEDOUT: 'connection timed out',
-  EHOSTUNREACH: 'host unreachable',
-  ENETUNREACH: 'network unreachable',
-  ENOTFOUND: 'host not found',
-  EAI_AGAIN: 'the name service did not answer',
-}
-
-/** `connection refused` and the like; an error with several causes (a name with several addresses) by its first. */
-function describeNetworkError(error: Error & { code?: string; errors?: readonly Error[] }): string {
-  const cause: Error & { code?: string } = error.errors?.[0] ?? error
-  return NETWORK_ERRORS[cause.code ?? ''] ?? cause.message
 }

@@ -1,14 +1,29 @@
-// The dialogue with a next hop around its transactions: greeting, EHLO or LHLO, and QUIT.
+// The dialogue with a next hop around its transactions: greeting, EHLO or LHLO, STARTTLS, AUTH, and QUIT.
 // A next hop that does not let us begin is in trouble, whatever code it uses: NextHopError, so the mail is deferred.
-import { classifyReply, type Step } from './outcome.ts'
-import { connect, type DeliveryTimeouts, type NextHop, NextHopError, type SmtpConnection } from './smtp-connection.ts'
+// TLS as the next hop's policy says. `may` ends in clear text rather than not at all, on a connection of its own when
+// a handshake failed; every other policy, and a next hop with a login, never does.
+import type { NextHop } from './next-hop.ts'
+import { authenticate } from './next-hop-auth.ts'
+import { openSocket } from './next-hop-socket.ts'
+import { shakeHands, TlsError, type TlsFacts, type TlsSessions } from './next-hop-tls.ts'
+import { classifyReply } from './outcome.ts'
+import {
+  type DeliveryTimeouts,
+  NextHopError,
+  type SmtpConnection,
+  smtpConnection,
+  type Trouble,
+} from './smtp-connection.ts'
 import { type NextHopReply, replyLine } from './smtp-reply-parser.ts'
 
 export type SmtpSession = {
   readonly nextHop: NextHop
   readonly connection: SmtpConnection
-  /** EHLO keywords in upper case (RFC 5321 §4.1.1.1). */
-  readonly extensions: ReadonlySet<string>
+  /** EHLO keywords in upper case, with their parameters (RFC 5321 §4.1.1.1). */
+  readonly extensions: ReadonlyMap<string, string>
+  /** Absent in clear text; then `tlsFailure` says what kept us from it, where something did. */
+  readonly tls?: TlsFacts
+  readonly tlsFailure?: string
   /** Transactions begun. */
   transactions: number
   /** A transaction was left before its end: RSET comes before the next one. */
@@ -23,22 +38,59 @@ export type Attempt = Readonly<{
   signal?: AbortSignal | undefined
 }>
 
-/** Connects and says hello as `hostname`. Rejects with NextHopError, or with the signal's reason. */
-export async function openSession(
-  nextHop: NextHop,
-  { hostname, timeouts }: Readonly<{ hostname: string; timeouts: DeliveryTimeouts }>,
-  { endBy, signal }: Attempt,
-): Promise<SmtpSession> {
+export type SessionOptions = Readonly<{
+  /** Our name, where the next hop is not to hear another one. */
+  hostname: string
+  timeouts: DeliveryTimeouts
+  /** To resume, and to add to. */
+  tlsSessions?: TlsSessions
+}>
+
+/** Connects, says hello, and whatever else comes before MAIL. Rejects with NextHopError, or with the signal's reason. */
+export async function openSession(nextHop: NextHop, options: SessionOptions, attempt: Attempt): Promise<SmtpSession> {
+  try {
+    return await open(nextHop, options, attempt)
+  } catch (error) {
+    const clearTextWillDo = (nextHop.tls ?? 'may') === 'may' && nextHop.protocol !== 'smtps' && !nextHop.auth
+    if (!(error instanceof TlsError) || !clearTextWillDo || performance.now() >= attempt.endBy) throw error
+    const session = await open({ ...nextHop, tls: 'none' }, options, attempt)
+    return { ...session, nextHop, tlsFailure: error.message }
+  }
+}
+
+async function open(nextHop: NextHop, options: SessionOptions, { endBy, signal }: Attempt): Promise<SmtpSession> {
+  const { timeouts, tlsSessions } = options
   const timeLeft = Math.max(0, endBy - performance.now())
-  const connection = await connect(nextHop, Math.min(timeouts.connect, timeLeft), signal)
+  const connection = smtpConnection(await openSocket(nextHop, Math.min(timeouts.connect, timeLeft), signal))
   connection.endBy(endBy, 'the attempt took too long')
   const abort = () => connection.fail(signal?.reason)
   signal?.addEventListener('abort', abort)
+  const secure = () => shakeHands(connection, nextHop, { timeout: timeouts.tls, sessions: tlsSessions })
   try {
+    signal?.throwIfAborted()
+    let tls = nextHop.protocol === 'smtps' ? await secure() : undefined
     // Nothing is said before the greeting: who talks early is taken for a spammer.
-    demand('greeting', await connection.reply('connect', timeouts.greeting))
-    const extensions = await hello(nextHop, connection, hostname, timeouts.hello)
-    return { nextHop, connection, extensions, transactions: 0, mustReset: false, reusable: true }
+    const greeting = await connection.reply('connect', timeouts.greeting)
+    if (classifyReply('greeting', greeting) !== 'ok') throw unwilling(greeting, 'connection')
+    connection.concerns('session')
+    let extensions = await hello(nextHop, connection, options)
+    if (tls === undefined && (await startTls(nextHop, connection, extensions, timeouts.hello))) {
+      tls = await secure()
+      // RFC 3207 §4.2: what was said in clear text is forgotten.
+      extensions = await hello(nextHop, connection, options).catch(error => {
+        // In TLS 1.3 the other side's objections come behind the handshake.
+        if (connection.isOpen() || !(error instanceof NextHopError)) throw error
+        throw new TlsError(`TLS failed: ${error.message}`, 'connection', { cause: error })
+      })
+    }
+    if (nextHop.auth !== undefined) {
+      if (tls === undefined) {
+        throw new NextHopError(`no login as ${nextHop.auth.user} without TLS`, 'session')
+      }
+      await authenticate(connection, nextHop.auth, extensions.get('AUTH'), timeouts.auth)
+    }
+    const secured = tls === undefined ? {} : { tls }
+    return { nextHop, connection, extensions, ...secured, transactions: 0, mustReset: false, reusable: true }
   } catch (error) {
     connection.fail(error as Error)
     throw error
@@ -47,22 +99,56 @@ export async function openSession(
   }
 }
 
-/** EHLO or LHLO; HELO for those who know neither (RFC 5321 §3.2). Returns the extensions. */
-async function hello({ protocol }: NextHop, connection: SmtpConnection, hostname: string, timeout: number) {
-  const verb = protocol === 'lmtp' ? 'LHLO' : 'EHLO'
-  connection.write(`${verb} ${hostname}\r\n`)
-  const reply = await connection.reply(verb, timeout)
-  if (reply.code >= 500 && protocol === 'smtp') {
-    connection.write(`HELO ${hostname}\r\n`)
-    demand('hello', await connection.reply('HELO', timeout))
-    return new Set<string>()
+/** True once the next hop waits for the handshake. Rejects where it must and does not. */
+async function startTls(
+  { tls = 'may' }: NextHop,
+  connection: SmtpConnection,
+  extensions: ReadonlyMap<string, string>,
+  timeout: number,
+): Promise<boolean> {
+  const required = tls === 'encrypt' || tls === 'verify'
+  if (tls === 'none') return false
+  if (!extensions.has('STARTTLS')) {
+    if (required) throw new NextHopError('TLS is required, but the next hop does not offer it', 'session')
+    return false
   }
-  demand('hello', reply)
-  return new Set(reply.lines.slice(1).map(line => line.split(/[ =]/, 1)[0]!.toUpperCase()))
+  connection.write('STARTTLS\r\n')
+  const reply = await connection.reply('STARTTLS', timeout)
+  if (reply.code === 220) return true
+  // RFC 3207 §4: it may have no TLS for now; the session goes on as it was.
+  if (required) throw new NextHopError(`TLS is required, but the next hop says: ${replyLine(reply)}`, 'session')
+  return false
 }
 
-function demand(step: Step, reply: NextHopReply): void {
-  if (classifyReply(step, reply) !== 'ok') throw new NextHopError(replyLine(reply))
+/** EHLO or LHLO; HELO for those who know neither (RFC 5321 §3.2). Returns the extensions. */
+async function hello(
+  { protocol, helo }: NextHop,
+  connection: SmtpConnection,
+  { hostname, timeouts }: SessionOptions,
+): Promise<ReadonlyMap<string, string>> {
+  const verb = protocol === 'lmtp' ? 'LHLO' : 'EHLO'
+  connection.write(`${verb} ${helo ?? hostname}\r\n`)
+  const reply = await connection.reply(verb, timeouts.hello)
+  if (reply.code >= 500 && protocol !== 'lmtp') {
+    connection.write(`HELO ${helo ?? hostname}\r\n`)
+    demandHello(await connection.reply('HELO', timeouts.hello))
+    return new Map()
+  }
+  demandHello(reply)
+  return new Map(
+    reply.lines.slice(1).map(line => {
+      const [, keyword = '', parameters = ''] = /^([^ =]*)[ =]?(.*)$/s.exec(line) ?? []
+      return [keyword.toUpperCase(), parameters]
+    }),
+  )
+}
+
+function demandHello(reply: NextHopReply): void {
+  if (classifyReply('hello', reply) !== 'ok') throw unwilling(reply, 'session')
+}
+
+function unwilling(reply: NextHopReply, about: Trouble): NextHopError {
+  return new NextHopError(replyLine(reply), about)
 }
 
 /** Says QUIT where the connection still stands and cuts it. Never rejects. */

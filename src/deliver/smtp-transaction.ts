@@ -1,7 +1,9 @@
 // One mail transaction with a next hop: MAIL, RCPT, DATA, content, and what each recipient's fate is.
 // Results are reported as soon as they are final; who has none when `runTransaction` rejects is to be deferred with the
 // error's message. The content goes out only after 354 and gets its final dot only when it was read to its end.
+import type { Envelope, Recipient } from '../mail/envelope.ts'
 import { createDotStuffer } from './dot-stuffing.ts'
+import { mailDsnParameters, rcptDsnParameters } from './dsn-parameters.ts'
 import { classifyReply, type OutcomeKind } from './outcome.ts'
 import { type DeliveryTimeouts, NextHopError } from './smtp-connection.ts'
 import { type NextHopReply, replyLine } from './smtp-reply-parser.ts'
@@ -13,6 +15,8 @@ export type Transaction = Readonly<{
   /** As the client declared them (RFC 6531, RFC 6152). */
   smtputf8: boolean
   body: '7BIT' | '8BITMIME'
+  /** The envelope, for what the sender asked of reports (RFC 3461); absent: nothing. */
+  reports?: Pick<Envelope, 'ret' | 'envelopeId' | 'recipients'>
   /** Octets of content, about: RFC 1870 §6 wants an estimate. */
   size: number
   content(): AsyncIterable<Buffer>
@@ -20,7 +24,13 @@ export type Transaction = Readonly<{
   headerHasUtf8(): Promise<boolean>
 }>
 
-export type RecipientResult = Readonly<{ recipient: string; kind: OutcomeKind; reply: string }>
+export type RecipientResult = Readonly<{
+  recipient: string
+  kind: OutcomeKind
+  reply: string
+  /** The next hop knows what the sender asked of reports, so those on what it took are its duty (RFC 3461 §5.2.2). */
+  dsn: boolean
+}>
 
 /** The attempt ends, in time or by its signal, up to the final dot; behind it the reply is awaited. */
 export type TransactionOptions = Attempt &
@@ -62,6 +72,7 @@ export async function runTransaction(
   const { connection } = session
   const dialogue: Dialogue = { session, transaction, timeouts, results: [], acknowledged: false, dotSent: false }
   const kept = session.transactions++ > 0
+  connection.concerns('session')
   const flush = async () => {
     if (dialogue.results.length > 0) await report(dialogue.results.splice(0))
   }
@@ -77,7 +88,8 @@ export async function runTransaction(
   } catch (error) {
     session.reusable = false
     connection.fail(error as Error)
-    if (kept && !dialogue.acknowledged && error instanceof NextHopError) throw new StaleConnectionError(error.message)
+    if (kept && !dialogue.acknowledged && error instanceof NextHopError)
+      throw new StaleConnectionError(error.message, error.about)
     await flush()
     throw error
   } finally {
@@ -87,11 +99,11 @@ export async function runTransaction(
 
 /** MAIL, RCPT and DATA; returns the recipients whom the content is for, none when it must not be sent. */
 async function openTransaction(dialogue: Dialogue): Promise<string[]> {
-  const { session, transaction, timeouts, results } = dialogue
-  const { parameters, recipients } = await extensionsFor(dialogue)
+  const { session, transaction, timeouts } = dialogue
+  const { parameters, rcptParameters, recipients } = await extensionsFor(dialogue)
   if (recipients.length === 0) return []
   const mail = `MAIL FROM:<${transaction.reversePath}>${parameters}\r\n`
-  const rcpt = (recipient: string) => `RCPT TO:<${recipient}>\r\n`
+  const rcpt = (recipient: string) => `RCPT TO:<${recipient}>${rcptParameters(recipient)}\r\n`
 
   const pipelined = session.extensions.has('PIPELINING')
   const reset = session.mustReset ? 'RSET\r\n' : ''
@@ -107,7 +119,7 @@ async function openTransaction(dialogue: Dialogue): Promise<string[]> {
   const mailReply = await ask('MAIL', mail, timeouts.mail)
   dialogue.acknowledged = true
   const mailResult = classifyReply('mail', mailReply)
-  if (mailResult !== 'ok') decide(results, recipients, mailResult, mailReply)
+  if (mailResult !== 'ok') decide(dialogue, recipients, mailResult, mailReply)
   if (mailResult !== 'ok' && !pipelined) return []
 
   const accepted: string[] = []
@@ -117,7 +129,7 @@ async function openTransaction(dialogue: Dialogue): Promise<string[]> {
     // Without MAIL the replies to what was pipelined behind it mean nothing.
     if (mailResult !== 'ok') continue
     if (result === 'ok') accepted.push(recipient)
-    else decide(results, [recipient], result, reply)
+    else decide(dialogue, [recipient], result, reply)
   }
   if (accepted.length === 0 && !pipelined) return []
 
@@ -130,15 +142,17 @@ async function openTransaction(dialogue: Dialogue): Promise<string[]> {
     session.connection.write('.\r\n')
     session.reusable = false
   } else {
-    decide(results, accepted, result, reply)
+    decide(dialogue, accepted, result, reply)
   }
   return []
 }
 
 /** The content up to its final dot, and the reply: one for all, in LMTP one for each recipient (RFC 2033 §4.2). */
 async function sendContent(dialogue: Dialogue, recipients: readonly string[], flush: () => Promise<void>) {
-  const { session, timeouts, results } = dialogue
+  const { session, timeouts } = dialogue
   const { connection } = session
+  // From here on it may be this content that the next hop, or something on the way, cannot bear.
+  connection.concerns('message')
   const complete = await writeContent(dialogue).catch(error => {
     // It closed before the end; if it also said something, then that is why.
     if (connection.waiting() === 0) throw error
@@ -152,7 +166,7 @@ async function sendContent(dialogue: Dialogue, recipients: readonly string[], fl
   for (const concerned of answers) {
     const reply = await replyTo(dialogue, 'the final dot', Number.POSITIVE_INFINITY)
     const result = classifyReply('dot', reply)
-    decide(results, concerned, result === 'ok' ? 'delivered' : result, reply)
+    decide(dialogue, concerned, result === 'ok' ? 'delivered' : result, reply)
     if (connection.waiting() === 0) await flush()
   }
   // RFC 5321 §4.1.1.4: the reply ends the transaction, whatever it is.
@@ -183,11 +197,11 @@ async function writeContent(dialogue: Dialogue): Promise<boolean> {
 
 /** A reply while content was still going out, such as 552: it counts for all, and the connection is of no use now. */
 async function refusedInContent(dialogue: Dialogue, recipients: readonly string[]): Promise<void> {
-  const { session, results } = dialogue
+  const { session } = dialogue
   const reply = await replyTo(dialogue, 'the content', 0)
   const result = classifyReply('dot', reply)
   if (result === 'ok') throw new NextHopError(`a reply before the end of the content: ${replyLine(reply)}`)
-  decide(results, recipients, result, reply)
+  decide(dialogue, recipients, result, reply)
   session.reusable = false
   session.connection.fail(new NextHopError('the content was refused'))
 }
@@ -195,43 +209,48 @@ async function refusedInContent(dialogue: Dialogue, recipients: readonly string[
 /** The next reply. 421 says that the next hop closes the connection, whatever was asked (RFC 5321 §3.8). */
 async function replyTo({ session }: Dialogue, what: string, timeout: number): Promise<NextHopReply> {
   const reply = await session.connection.reply(what, timeout)
-  if (reply.code === SERVICE_CLOSING) throw new NextHopError(replyLine(reply))
+  if (reply.code === SERVICE_CLOSING) throw new NextHopError(replyLine(reply), 'session')
   return reply
 }
 
 function decide(
-  results: RecipientResult[],
+  { session, results }: Dialogue,
   recipients: readonly string[],
   kind: OutcomeKind,
   reply: NextHopReply,
 ): void {
   const text = replyLine(reply)
-  for (const recipient of recipients) results.push({ recipient, kind, reply: text })
+  const dsn = session.extensions.has('DSN')
+  for (const recipient of recipients) results.push({ recipient, kind, reply: text, dsn })
 }
 
-/** The parameters of MAIL, and the recipients left when those are gone whom this next hop cannot be told. */
+/** The parameters of MAIL and RCPT, and the recipients left when those are gone whom this next hop cannot be told. */
 async function extensionsFor({ session: { extensions }, transaction, results }: Dialogue) {
-  const { reversePath, recipients, smtputf8, body, size } = transaction
+  const { reversePath, recipients, smtputf8, body, size, reports } = transaction
+  const dsn = extensions.has('DSN')
+  const asked = dsn ? new Map(reports?.recipients.map(one => [one.address, one])) : new Map<string, Recipient>()
+  const rcptParameters = (recipient: string) => rcptDsnParameters(asked.get(recipient) ?? {})
   const parameters = [
     extensions.has('SIZE') ? ` SIZE=${size}` : '',
     // Without 8BITMIME the octets go out as they are (RFC 6152 §3 would have them encoded): signatures stay whole.
     body === '8BITMIME' && extensions.has('8BITMIME') ? ' BODY=8BITMIME' : '',
+    dsn && reports !== undefined ? mailDsnParameters(reports) : '',
   ].join('')
   const isInternational = (address: string) => Buffer.byteLength(address) > address.length
   if (extensions.has('SMTPUTF8')) {
     const wanted = smtputf8 || isInternational(reversePath) || recipients.some(isInternational)
-    return { parameters: wanted ? `${parameters} SMTPUTF8` : parameters, recipients }
+    return { parameters: wanted ? `${parameters} SMTPUTF8` : parameters, rcptParameters, recipients }
   }
   // RFC 6531 §3.2: nobody may change an address, so there is no way to this next hop; the codes are from there too.
   const headerRefused = smtputf8 && (await transaction.headerHasUtf8())
   const plain: string[] = []
   for (const recipient of recipients) {
-    if (headerRefused) results.push({ recipient, kind: 'failed', reply: NO_UTF8_HEADER })
+    if (headerRefused) results.push({ recipient, kind: 'failed', reply: NO_UTF8_HEADER, dsn })
     else if (isInternational(reversePath) || isInternational(recipient)) {
-      results.push({ recipient, kind: 'failed', reply: NO_UTF8_ADDRESS })
+      results.push({ recipient, kind: 'failed', reply: NO_UTF8_ADDRESS, dsn })
     } else plain.push(recipient)
   }
-  return { parameters, recipients: plain }
+  return { parameters, rcptParameters, recipients: plain }
 }
 
 const NO_UTF8_ADDRESS = '550 5.6.7 The next hop does not take international addresses (no SMTPUTF8)'

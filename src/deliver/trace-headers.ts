@@ -32,10 +32,12 @@ export function traceHeader(trace: TraceHeader, receivedLast = false): Buffer {
 
 /** RFC 5321 §4.4. The recipient is named only when there is but one, so that nobody learns of the others. */
 function receivedValue({ queueId, acceptedAt, client, envelope }: AcceptedMessage, hostname: string): string {
+  const date = new Date(acceptedAt).toUTCString().replace('GMT', '+0000')
+  // Our own reports came from nobody.
+  if (client.address === 'local') return `by ${hostname} id ${queueId};\r\n\t${date}`
   const address = client.address.includes(':') ? `IPv6:${client.address}` : client.address
   const [recipient, ...others] = envelope.recipients
   const named = recipient !== undefined && others.length === 0 && /^[ -~]*$/.test(recipient.address)
-  const date = new Date(acceptedAt).toUTCString().replace('GMT', '+0000')
   return [
     `from ${domainOrNothing(client.helo)} ([${address}])`,
     ...(client.tls === undefined ? [] : [`(using ${client.tls.replace(' ', ' with cipher ')})`]),

@@ -1,18 +1,25 @@
-// One command line of a client, parsed (RFC 5321 §4.1, RFC 1870, RFC 6152, RFC 6531). Knows no state: whether a command
+// One command line of a client, parsed (RFC 5321 §4.1, RFC 1870, 3461, 6152, 6531). Knows no state: whether a command
 // fits the moment is the session's question. Never throws on input: what is not a command comes back as its refusal.
 import { isUtf8 } from 'node:buffer'
+import type { Envelope, Recipient } from '../mail/envelope.ts'
 import { type Reply, reply } from '../mail/reply.ts'
+import { parseEnvelopeId, parseNotify, parseOriginalRecipient, parseRet } from './dsn-parameters.ts'
 import { unsupportedParameter } from './replies.ts'
 
 export type Command =
   | Readonly<{ verb: 'EHLO' | 'HELO'; name: string }>
   /** `path` is what stands between the angle brackets, not yet parsed. `size` in octets, as the client declares it. */
-  | Readonly<{ verb: 'MAIL'; path: string; size: number; body: '7BIT' | '8BITMIME'; smtputf8: boolean; auth: boolean }>
-  | Readonly<{ verb: 'RCPT'; path: string }>
+  | (Readonly<{ verb: 'MAIL'; path: string; size: number; auth: boolean }> & MailParameters)
+  | Readonly<{ verb: 'RCPT'; path: string; dsn: RcptParameters }>
   | Readonly<{ verb: 'AUTH'; mechanism: string; initialResponse: string | undefined }>
   | Readonly<{ verb: 'XCLIENT' | 'XFORWARD'; argument: string }>
   | Readonly<{ verb: 'STARTTLS' | 'DATA' | 'RSET' | 'NOOP' | 'QUIT' | 'VRFY' | 'EXPN' | 'HELP' }>
   | Readonly<{ verb: 'refused'; reply: Reply }>
+
+/** What MAIL says that belongs to the envelope. */
+export type MailParameters = Pick<Envelope, 'body' | 'smtputf8' | 'ret' | 'envelopeId'>
+/** What RCPT says besides the address. */
+export type RcptParameters = Omit<Recipient, 'address'>
 
 const notUnderstood = refused(500, '5.5.2', 'Command not recognized')
 const notUtf8 = refused(500, '5.5.2', 'Command is not UTF-8 or has control characters')
@@ -103,38 +110,81 @@ function parseAuth(argument: string): Command {
   return { verb: 'AUTH', mechanism: mechanism.toUpperCase(), initialResponse }
 }
 
+/** Upper-case names with their values as they are; undefined when one is there twice. */
+function parametersIn(parameters: readonly string[]): Map<string, string | undefined> | undefined {
+  const found = new Map<string, string | undefined>()
+  for (const parameter of parameters) {
+    const [name = '', value] = parameter.split(/=(.*)/, 2)
+    if (found.has(name.toUpperCase())) return undefined
+    found.set(name.toUpperCase(), value)
+  }
+  return found
+}
+
 function parseRcpt(argument: string): Command {
   const split = splitPath(argument, 'TO:')
   if (split === undefined) return rcptSyntax
-  return split.parameters.length > 0 ? unknownParameter : { verb: 'RCPT', path: split.path }
+  const parameters = parametersIn(split.parameters)
+  if (parameters === undefined) return badParameter
+  let dsn: RcptParameters = {}
+  for (const [name, value = ''] of parameters) {
+    if (name === 'NOTIFY') {
+      const notify = parseNotify(value)
+      if (notify === undefined) return badParameter
+      dsn = { ...dsn, notify }
+    } else if (name === 'ORCPT') {
+      const originalRecipient = parseOriginalRecipient(value)
+      if (originalRecipient === undefined) return badParameter
+      dsn = { ...dsn, originalRecipient }
+    } else return unknownParameter
+  }
+  return { verb: 'RCPT', path: split.path, dsn }
 }
 
 function parseMail(argument: string): Command {
   const split = splitPath(argument, 'FROM:')
   if (split === undefined) return mailSyntax
-  const seen = new Set<string>()
+  const parameters = parametersIn(split.parameters)
+  if (parameters === undefined) return badParameter
   let size = 0
-  let body: '7BIT' | '8BITMIME' = '7BIT'
-  let smtputf8 = false
   let auth = false
-  for (const parameter of split.parameters) {
-    const [name = '', value] = parameter.toUpperCase().split(/=(.*)/, 2)
-    if (seen.has(name)) return badParameter
-    seen.add(name)
-    if (name === 'SIZE') {
-      if (value === undefined || !/^\d{1,20}$/.test(value)) return badParameter
-      size = Number(value)
-    } else if (name === 'BODY') {
-      if (value !== '7BIT' && value !== '8BITMIME') return badParameter
-      body = value
-    } else if (name === 'SMTPUTF8') {
-      if (value !== undefined) return badParameter
-      smtputf8 = true
-    } else if (name === 'AUTH') {
-      // Who submitted it first, as somebody else says (RFC 4954 §5): nothing that we would believe.
-      if (value === undefined) return badParameter
-      auth = true
-    } else return unknownParameter
+  let said: MailParameters = { body: '7BIT', smtputf8: false }
+  for (const [name, value] of parameters) {
+    switch (name) {
+      case 'SIZE':
+        if (value === undefined || !/^\d{1,20}$/.test(value)) return badParameter
+        size = Number(value)
+        break
+      case 'BODY': {
+        const body = value?.toUpperCase()
+        if (body !== '7BIT' && body !== '8BITMIME') return badParameter
+        said = { ...said, body }
+        break
+      }
+      case 'SMTPUTF8':
+        if (value !== undefined) return badParameter
+        said = { ...said, smtputf8: true }
+        break
+      case 'RET': {
+        const ret = parseRet(value ?? '')
+        if (ret === undefined) return badParameter
+        said = { ...said, ret }
+        break
+      }
+      case 'ENVID': {
+        const envelopeId = parseEnvelopeId(value ?? '')
+        if (envelopeId === undefined) return badParameter
+        said = { ...said, envelopeId }
+        break
+      }
+      case 'AUTH':
+        // Who submitted it first, as somebody else says (RFC 4954 §5): nothing that we would believe.
+        if (value === undefined) return badParameter
+        auth = true
+        break
+      default:
+        return unknownParameter
+    }
   }
-  return { verb: 'MAIL', path: split.path, size, body, smtputf8, auth }
+  return { verb: 'MAIL', path: split.path, size, auth, ...said }
 }

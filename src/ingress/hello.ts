@@ -22,6 +22,7 @@ function extensions({ settings, client, mode, mayNameClients }: Session): string
     '8BITMIME',
     'SMTPUTF8',
     'ENHANCEDSTATUSCODES',
+    'DSN',
     ...(tls && !secure ? ['STARTTLS'] : []),
     ...(mode !== 'mx' && secure && login !== undefined ? [`AUTH ${MECHANISMS.join(' ')}`] : []),
     ...(mayNameClients ? [XCLIENT_KEYWORD, XFORWARD_KEYWORD] : []),

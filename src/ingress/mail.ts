@@ -15,7 +15,7 @@ export function mail(session: Session, command: Extract<Command, { verb: 'MAIL' 
   const { limits, chain } = settings
   if (client.helo === '') return replies.helloFirst
   if (session.transaction !== undefined) return replies.nestedMail
-  const { path, size, body, smtputf8 } = command
+  const { path, size, body, smtputf8, ret, envelopeId } = command
   if (command.auth && session.mode === 'mx') return replies.unsupportedParameter
   const queueId = mintQueueId(settings.now())
   const refuse = (reply: Reply, about: Readonly<Record<string, unknown>> = {}) =>
@@ -42,7 +42,9 @@ export function mail(session: Session, command: Extract<Command, { verb: 'MAIL' 
       reversePath,
       smtputf8,
       body,
-      recipients: new Set(),
+      ...(ret !== undefined && { ret }),
+      ...(envelopeId !== undefined && { envelopeId }),
+      recipients: new Map(),
       suspicions: [...session.suspicions, ...suspicions],
       tags: [...session.tags, ...headers],
     }

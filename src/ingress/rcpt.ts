@@ -4,12 +4,13 @@ import { domainOf } from '../mail/envelope.ts'
 import type { Reply } from '../mail/reply.ts'
 import type { Refusal } from '../plugins/chain.ts'
 import { type MaybePromise, when } from './answer.ts'
+import type { Command } from './command.ts'
 import { refusalOf } from './refuse.ts'
 import * as replies from './replies.ts'
 import { isTrusted, type Session, transactionView } from './session.ts'
 import { inTransaction } from './transaction.ts'
 
-export function rcpt(session: Session, path: string): MaybePromise<Reply> {
+export function rcpt(session: Session, { path, dsn }: Extract<Command, { verb: 'RCPT' }>): MaybePromise<Reply> {
   const { settings, transaction } = session
   if (transaction === undefined) return replies.mailFirst
   const { queueId, reversePath, recipients } = transaction
@@ -32,7 +33,7 @@ export function rcpt(session: Session, path: string): MaybePromise<Reply> {
   })
 
   function take(address: string): Reply {
-    recipients.add(address)
+    recipients.set(address, dsn)
     return inTransaction(queueId, replies.recipientOk)
   }
 

@@ -178,7 +178,7 @@ export function viewOf(session: Session): SessionView {
 
 export function transactionView(session: Session, transaction: Transaction): TransactionView {
   const { queueId, reversePath, recipients, suspicions } = transaction
-  return { ...viewOf(session), queueId, reversePath, recipients: [...recipients], suspicions }
+  return { ...viewOf(session), queueId, reversePath, recipients: [...recipients.keys()], suspicions }
 }
 
 function answer(session: Session, command: Command): MaybePromise<Reply> {
@@ -195,7 +195,7 @@ function answer(session: Session, command: Command): MaybePromise<Reply> {
     case 'MAIL':
       return mail(session, command)
     case 'RCPT':
-      return rcpt(session, command.path)
+      return rcpt(session, command)
     case 'DATA':
       return data(session)
     case 'RSET':

@@ -3,21 +3,27 @@
 import type { Envelope } from '../mail/envelope.ts'
 import { type Reply, reply } from '../mail/reply.ts'
 import type { HeaderField } from '../mail/verdict.ts'
+import type { RcptParameters } from './command.ts'
 
-export type Transaction = Readonly<{
-  queueId: string
-  reversePath: string
-  smtputf8: boolean
-  body: Envelope['body']
-  /** Each address once, in the order of the first RCPT. */
-  recipients: Set<string>
-  /** What plugins found odd, and the header fields that they want in front of the message. */
-  suspicions: string[]
-  tags: HeaderField[]
-}>
+export type Transaction = Omit<Envelope, 'recipients'> &
+  Readonly<{
+    queueId: string
+    /** Each address once, in the order of the first RCPT, with what that said of reports. */
+    recipients: Map<string, RcptParameters>
+    /** What plugins found odd, and the header fields that they want in front of the message. */
+    suspicions: string[]
+    tags: HeaderField[]
+  }>
 
-export function envelopeOf({ reversePath, smtputf8, body, recipients }: Transaction): Envelope {
-  return { reversePath, smtputf8, body, recipients: Array.from(recipients, address => ({ address })) }
+export function envelopeOf({ reversePath, smtputf8, body, ret, envelopeId, recipients }: Transaction): Envelope {
+  return {
+    reversePath,
+    smtputf8,
+    body,
+    ...(ret !== undefined && { ret }),
+    ...(envelopeId !== undefined && { envelopeId }),
+    recipients: Array.from(recipients, ([address, dsn]) => ({ address, ...dsn })),
+  }
 }
 
 /** The same reply naming the transaction, so that a client's log and ours can be laid side by side. */

@@ -18,12 +18,7 @@ export function isQueueId(text: string): boolean {
 
 /** A new queue id: 20 characters, 9 for `now` (milliseconds since 1970), 11 (55 bits) random. */
 export function mintQueueId(now: number): string {
-  let time = ''
-  let rest = now
-  for (let digit = 0; digit < TIME_DIGITS; digit++) {
-    time = ALPHABET[rest % 32] + time
-    rest = Math.floor(rest / 32)
-  }
+  const time = timePrefix(now)
   if (poolAt + RANDOM_DIGITS > pool.length) {
     pool = randomBytes(POOL)
     poolAt = 0
@@ -31,4 +26,15 @@ export function mintQueueId(now: number): string {
   let random = ''
   for (const end = poolAt + RANDOM_DIGITS; poolAt < end; poolAt++) random += ALPHABET[pool[poolAt]! & 31]
   return time + random
+}
+
+/** What queue ids begin with that were minted at `now`: those minted before sort before it, all others after it. */
+export function timePrefix(now: number): string {
+  let time = ''
+  let rest = now
+  for (let digit = 0; digit < TIME_DIGITS; digit++) {
+    time = ALPHABET[rest % 32] + time
+    rest = Math.floor(rest / 32)
+  }
+  return time
 }

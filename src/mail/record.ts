@@ -45,6 +45,9 @@ export type AcceptedMessage = Readonly<{
   tags?: readonly HeaderField[]
 }>
 
+/** What a report tells of its recipients (RFC 3464 §2.3.3); `relayed`: passed on to where no report can be asked for. */
+export type DsnAction = 'failed' | 'delayed' | 'delivered' | 'relayed'
+
 /** A step of a message's story. `at` is in milliseconds since 1970. */
 export type TraceEvent = Readonly<{ at: number }> &
   (
@@ -65,6 +68,17 @@ export type TraceEvent = Readonly<{ at: number }> &
         attempt: number
         dueAt: number
       }>
+    /** A report to the sender was queued as a message of its own. */
+    | Readonly<{
+        event: 'reported'
+        action: DsnAction
+        recipients: readonly string[]
+        queueId: string
+      }>
+    /** A release from quarantine has reached the next hop. */
+    | Readonly<{ event: 'released'; recipients: readonly string[]; by: string }>
+    /** What a person did: held, released, retried, deleted, rerouted, redriven. */
+    | Readonly<{ event: 'operator'; action: string; by: string; recipients: readonly string[]; why?: string }>
     | Readonly<{ event: 'dead-letter'; stage: 'scan' | 'delivery'; recipients: readonly string[]; why: string }>
   )
 

@@ -13,6 +13,27 @@ export const size = () => measure(parseSize, formatSize, z.number(), '^\\d+(\\.\
 export const duration = () =>
   measure(parseDuration, formatDuration, z.number().meta({ const: 0 }), '^(0|\\d+(\\.\\d+)?\\s*(ms|[smhdw]))$')
 
+/** Waits between attempts in milliseconds: a list, or text such as `1m, 5m*2, 1h*3`, as Haraka writes it. */
+export const retrySchedule = () =>
+  z.codec(z.union([z.array(duration()), z.string().meta({ pattern: '^[^,]+(,[^,]+)*$' })]), z.array(z.number()), {
+    decode: (input, context) => {
+      try {
+        const waits = typeof input === 'string' ? input.split(',').flatMap(repeated) : input
+        if (waits.length > 0 && waits.every(wait => wait > 0)) return waits
+        throw new RangeError('a wait of 0s, or none at all, would retry without a pause')
+      } catch (error) {
+        context.issues.push({ code: 'custom', message: (error as Error).message, input })
+        return z.NEVER
+      }
+    },
+    encode: waits => waits,
+  })
+
+function repeated(text: string): number[] {
+  const [, wait = '', times = '1'] = /^\s*([^*]+?)\s*(?:\*\s*(\d{1,4}))?\s*$/.exec(text) ?? []
+  return Array.from({ length: Number(times) }, () => parseDuration(wait))
+}
+
 /** Things per millisecond, as { amount, period }; written `60/m`, `500MB/h`. */
 export const rate = () =>
   z.codec(
@@ -143,16 +164,20 @@ function networkProblem(value: string): string | undefined {
   return undefined
 }
 
-/** `maildir:PATH`, `smtp://HOST:PORT` or `lmtp://HOST:PORT`; an IPv6 address stands in brackets. */
+/** `maildir:PATH`, `smtp://HOST:PORT`, `smtps://…`, `lmtp://…` (an IPv6 address stands in brackets), or `mx:`. */
 export const nextHop = () =>
   text(value => {
+    if (value === 'mx:') return undefined
     const [, path] = /^maildir:(.*)$/.exec(value) ?? []
     if (path !== undefined)
       return path.trim() === '' ? 'maildir: needs a path, as in maildir:./data/maildir' : undefined
-    const [, name = '', digits] = /^(?:smtp|lmtp):\/\/(\[[0-9a-f:.]+\]|[^\s:/@[\]]+)(?::(\d{1,5}))?$/i.exec(value) ?? []
-    if (name === '') return `expected maildir:PATH, smtp://HOST:PORT or lmtp://HOST:PORT, not "${value}"`
+    const [, name = '', digits] =
+      /^(?:smtps?|lmtp):\/\/(\[[0-9a-f:.]+\]|[^\s:/@[\]]+)(?::(\d{1,5}))?$/i.exec(value) ?? []
+    if (name === '')
+      return `expected maildir:PATH, smtp://HOST:PORT, smtps://HOST:PORT, lmtp://HOST:PORT or mx:, not "${value}"`
     if (name.startsWith('[') && isIP(name.slice(1, -1)) !== 6) return `${name} is not an IPv6 address`
-    if (digits === undefined) return `the port is missing: write ${value}:${value.startsWith('lmtp') ? 24 : 25}`
+    if (digits === undefined)
+      return `the port is missing: write ${value}:${value.startsWith('lmtp') ? 24 : value.startsWith('smtps') ? 465 : 25}`
     const number = Number(digits)
     return number >= 1 && number <= 65_535 ? undefined : `${digits} is not a port`
   })

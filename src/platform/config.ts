@@ -5,23 +5,20 @@ import { availableParallelism, hostname as systemHostname } from 'node:os'
 import { z } from 'zod'
 import {
   domain,
-  domainPattern,
   duration,
   hostname,
   isDomain,
   listenAddress,
   network,
-  nextHop,
   port,
+  retrySchedule,
   secret,
   size,
 } from './config-fields.ts'
 import { builtinPlugin, plugin } from './config-plugins.ts'
+import { delivery, route } from './config-routes.ts'
 
 const SCANS_PER_CORE = 4
-
-const retrySchedule = () =>
-  z.array(duration().refine(delay => delay > 0, 'a wait of 0s would retry without a pause')).min(1)
 
 const listener = z.strictObject({
   address: listenAddress().prefault('127.0.0.1').describe('Where to listen: 0.0.0.0 is every IPv4 address'),
@@ -30,11 +27,6 @@ const listener = z.strictObject({
     .enum(['mx', 'submission', 'submissions'])
     .prefault('mx')
     .describe('mx: mail for our domains from anyone. submission: AUTH over STARTTLS. submissions: TLS from the start'),
-})
-
-const route = z.strictObject({
-  domains: z.array(domainPattern()).min(1).describe('example.com, *.example.com or *; the most specific one wins'),
-  to: nextHop().describe('maildir:PATH, smtp://HOST:PORT or lmtp://HOST:PORT'),
 })
 
 export const configSchema = z.strictObject({
@@ -122,16 +114,7 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe('When and how much to scan'),
-  delivery: z
-    .strictObject({
-      concurrency: z.int().min(1).prefault(20).describe('Messages delivered at the same time'),
-      retry_schedule: retrySchedule()
-        .prefault(['1m', '5m', '15m', '30m', '1h', '2h', '4h'])
-        .describe('Waits between attempts; the last one repeats'),
-      lifetime: duration().prefault('5d').describe('After this long in the queue a message is given up'),
-    })
-    .prefault({})
-    .describe('Attempts to hand over'),
+  delivery: delivery.prefault({}).describe('Attempts to hand over'),
   routes: z
     .array(route)
     .prefault([{ domains: ['*'], to: 'maildir:./data/maildir' }])

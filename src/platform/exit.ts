@@ -4,8 +4,11 @@ import { ConfigError } from './config-errors.ts'
 
 export const EXIT = {
   usage: 64,
+  noInput: 66,
   unavailable: 69,
   software: 70,
+  temporary: 75,
+  noPermission: 77,
   config: 78,
 } as const
 

@@ -93,6 +93,27 @@ export function removedLines(entry: LogEntry): Lines {
   return queueId === undefined ? undefined : [{ program: 'qmgr', text: `${queueId}: removed` }]
 }
 
+const REPORT: Readonly<Record<string, string>> = {
+  failed: 'non-delivery',
+  delayed: 'delay',
+  delivered: 'delivery status',
+  relayed: 'delivery status',
+}
+
+/** A report on a message, which is a message of its own from here on. */
+export function reportedLines(entry: LogEntry): Lines {
+  const queueId = queueIdOf(entry)
+  const report = plain(field(entry, 'report'))
+  const kind = REPORT[field(entry, 'action')]
+  if (queueId === undefined || report === '' || kind === undefined) return undefined
+  const messageId = inAngles(field(entry, 'messageId').replaceAll(/^<|>$/g, ''))
+  return [
+    { program: 'cleanup', text: `${report}: message-id=${messageId}` },
+    { program: 'bounce', text: `${queueId}: sender ${kind} notification: ${report}` },
+    { program: 'qmgr', text: `${report}: from=<>, size=${numberField(entry, 'size')}, nrcpt=1 (queue active)` },
+  ]
+}
+
 /** A message that is given up as it is: somebody has to look at it. */
 export function deadLetterLines(entry: LogEntry): Lines {
   const queueId = queueIdOf(entry)

@@ -1,7 +1,14 @@
 // The log as Postfix writes it to mail.log, for the programs that read such logs: pflogsumm, fail2ban, exporters.
 // Pure: one log object in, whole lines out. An event that is no mail event, or that lacks a field, becomes a line of
 // `master` with all of its fields: nothing is left out. Which line follows from which event: docs/logs.md.
-import { acceptedLines, deadLetterLines, outcomeLines, removedLines, scannedLines } from './log-postfix-message.ts'
+import {
+  acceptedLines,
+  deadLetterLines,
+  outcomeLines,
+  removedLines,
+  reportedLines,
+  scannedLines,
+} from './log-postfix-message.ts'
 import { refusalLines, turnedAwayLines } from './log-postfix-refusal.ts'
 import {
   authFailedLines,
@@ -55,6 +62,8 @@ function mailLines(entry: LogEntry): readonly ProgramLine[] | undefined {
       return outcomeLines(entry, 'delivered')
     case 'failed':
       return outcomeLines(entry, 'failed')
+    case 'reported':
+      return reportedLines(entry)
     case 'removed':
       return removedLines(entry)
     case 'dead-letter':

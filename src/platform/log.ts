@@ -16,23 +16,29 @@ export type LogOptions = Readonly<{
   format?: LogFormat
   /** Our name in lines of format `postfix`. */
   hostname?: string
+  /** To standard error, for commands whose output is on stdout. */
+  stderr?: boolean
 }>
 
 export function createLog(options: LogOptions = {}): Log {
-  const { level = 'info', terminal = false, format = 'json', hostname = systemName() } = options
+  const { level = 'info', terminal = false, format = 'json', hostname = systemName(), stderr = false } = options
+  const fd = stderr ? 2 : 1
   const settings = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, messageKey: 'event' }
-  if (format === 'postfix') return pino(settings, postfixStream(hostname))
-  if (!terminal) return pino(settings)
-  return pino(settings, pretty({ colorize: true, messageKey: 'event', translateTime: 'HH:MM:ss.l', singleLine: true }))
+  if (format === 'postfix') return pino(settings, postfixStream(hostname, fd))
+  if (!terminal) return stderr ? pino(settings, pino.destination({ fd, sync: true })) : pino(settings)
+  return pino(
+    settings,
+    pretty({ destination: fd, colorize: true, messageKey: 'event', translateTime: 'HH:MM:ss.l', singleLine: true }),
+  )
 }
 
-/** Takes JSON lines and writes them to stdout in the other form. */
-function postfixStream(hostname: string): DestinationStream {
-  const stdout = pino.destination({ fd: 1, sync: true })
+/** Takes JSON lines and writes them in the other form. */
+function postfixStream(hostname: string, fd: number): DestinationStream {
+  const output = pino.destination({ fd, sync: true })
   const where = { hostname, pid: process.pid }
   return {
     write(line: string) {
-      stdout.write(postfixLines(JSON.parse(line), where))
+      output.write(postfixLines(JSON.parse(line), where))
     },
   }
 }

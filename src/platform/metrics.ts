@@ -198,6 +198,55 @@ export function createMetrics({ process = false } = {}) {
     ]),
     deliveryRetries: counter('elemta_delivery_retries_total', 'Recipients tried again after a deferral'),
     deliveryDuration: histogram('elemta_delivery_duration_seconds', 'One attempt, connection to outcome'),
+    deliveryFailureReasons: counterBy(
+      'elemta_delivery_failure_reasons_total',
+      'Recipients not delivered in an attempt, by what was in the way',
+      'reason',
+      [
+        'connection', // refused, unreachable, closed
+        'tls',
+        'dns', // no such domain, or nobody knows
+        'session', // greeting, EHLO, login, 421
+        'message', // what the next hop said to this message or recipient, or our own disk
+        'timeout',
+        'policy', // no route, MTA-STS, an address that mail must not go to
+      ],
+    ),
+    deliveryPostponed: counterBy(
+      'elemta_delivery_postponed_total',
+      'Recipients put off without an attempt, and why',
+      'reason',
+      [
+        'down', // their destination is
+        'busy', // and nobody gets through
+        'rate', // of the route
+      ],
+    ),
+    destinationsDown: gauge('elemta_delivery_destinations_down', 'Destinations to which only probes go'),
+
+    dsns: counterBy('elemta_dsn_total', 'Reports queued for senders', 'action', [
+      'failed',
+      'delayed',
+      'delivered',
+      'relayed',
+    ]),
+    dsnsSuppressed: counterBy(
+      'elemta_dsn_suppressed_total',
+      'Recipients whose failure the sender was not told of, and why',
+      'reason',
+      [
+        'null-sender',
+        'never', // not wanted: NOTIFY
+        'not-clean', // its sender may be forged
+        'rate', // too many reports for one sender, of whatever kind
+        'report', // the message is a report, or an automatic answer, itself
+      ],
+    ),
+    dsnsLost: counter('elemta_dsn_lost_total', 'Reports that could not be written: the sender was not told'),
+    doubleBounces: counter(
+      'elemta_double_bounces_total',
+      'Recipients of messages from the null sender, reports most often, that failed',
+    ),
 
     verdicts: counterBy('elemta_verdicts_total', 'Verdicts by decision', 'decision', DECISIONS),
     unscannedMessages: counter(

@@ -6,9 +6,9 @@ import { createNetworks } from '../mail/networks.ts'
 import type { PluginConfig } from '../platform/config.ts'
 import type { Rate } from '../platform/config-fields.ts'
 import { formatDuration, formatSize } from '../platform/config-units.ts'
+import { type Bucket, levelOf, take } from '../platform/token-bucket.ts'
 import { type Decision, defer, type Plugin, type SessionView } from '../plugins/plugin.ts'
 import type { PolicyContext } from './policy-context.ts'
-import { type Bucket, levelOf, take } from './token-bucket.ts'
 
 const MOST_BUCKETS = 100_000
 

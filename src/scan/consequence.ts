@@ -13,17 +13,17 @@ export type Consequence = Readonly<{
   removeContent: boolean
 }>
 
-/** `at` in milliseconds since 1970. */
+/** `at` in milliseconds since 1970; `id` for the delivery job. */
 export function consequenceOf(
   { decision, why, headers }: Verdict,
   { queueId, tags = [] }: AcceptedMessage,
   recipients: readonly string[],
   at: number,
+  id = `${queueId}/delivery/1`,
 ): Consequence | undefined {
   switch (decision) {
     case 'deliver':
     case 'tag': {
-      const id = `${queueId}/delivery/1`
       const delivery = {
         kind: 'delivery',
         id,

@@ -1,7 +1,7 @@
 // A scan job's course: read the message, ask the scanners, decide, write the decision down, hand on.
 // Everything that follows from one verdict is one write, so no crash can leave half of it. Nothing is passed on
 // that a required scanner has not seen: the job is deferred and tried again.
-import type { ScanJob } from '../mail/job.ts'
+import { deliveryJobId, nextJobId, type ScanJob } from '../mail/job.ts'
 import { isFinal, type MessageRecord, type RecipientState, type TraceEvent } from '../mail/record.ts'
 import { nextAttemptAt, type RetrySchedule } from '../mail/retry-schedule.ts'
 import type { Verdict } from '../mail/verdict.ts'
@@ -88,7 +88,7 @@ function writesFor(
   }
   const done: Write = () => scanJobs.done(lease)
 
-  const consequence = consequenceOf(decided, message, recipients, at)
+  const consequence = consequenceOf(decided, message, recipients, at, deliveryJobId(job))
   if (consequence !== undefined) {
     const { state, events, delivery, removeContent } = consequence
     const writes = [
@@ -106,7 +106,7 @@ function writesFor(
     const expired = `${why}; given up after the queue lifetime`
     return { state: 'held', writes: [note([{ at, event: 'held', recipients, why: expired }], 'held'), done] }
   }
-  const later = { ...job, id: `${queueId}/scan/${attempt + 1}`, attempt: attempt + 1, recipients }
+  const later = { ...job, id: nextJobId(job), attempt: attempt + 1, recipients }
   const event = { at, event: 'deferred', stage: 'scan', recipients, why, attempt, dueAt } as const
   return { state: 'deferred', writes: [() => records.defer({ job: later, dueAt }), note([event], 'deferred'), done] }
 }

@@ -31,6 +31,8 @@ export async function sweepDeferred(
 export type Sweeper = Readonly<{
   /** Brings all deferred scans back at once: for the moment when a scanner has come back. */
   flushScans(): Promise<void>
+  /** Runs `act` while no sweep and no other act is at work: for changes to deferrals that were read before. */
+  alone<T>(act: () => Promise<T>): Promise<T>
   stop(): Promise<void>
 }>
 
@@ -52,6 +54,11 @@ export function startSweeper(backends: SweepBackends, now: () => number, interva
         }
         if (jobs > 0) log.info({ jobs }, 'scans-flushed')
       })
+    },
+    alone(act) {
+      const done = pass.then(act)
+      pass = done.catch(() => {})
+      return done
     },
     async stop() {
       clearInterval(timer)

@@ -45,6 +45,14 @@ export function describeEvent(event: TraceEvent): string {
       const next = new Date(event.dueAt).toISOString()
       return `deferred (${event.stage}, attempt ${event.attempt})${by}: ${event.why}; next attempt ${next} (${shorten(event.recipients)})`
     }
+    case 'reported':
+      return `sender told (${event.action}) in ${event.queueId} (${shorten(event.recipients)})`
+    case 'released':
+      return `released from quarantine by ${event.by} (${shorten(event.recipients)})`
+    case 'operator': {
+      const why = event.why === undefined ? '' : `, ${event.why}`
+      return `${event.action} by ${event.by}${why} (${shorten(event.recipients)})`
+    }
     case 'dead-letter':
       return `dead letter (${event.stage}): ${event.why} (${shorten(event.recipients)})`
   }

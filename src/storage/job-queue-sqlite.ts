@@ -42,6 +42,12 @@ export function createSqliteJobQueue<J extends Job>({
   const RELEASE = `UPDATE ${table} SET token = NULL, visible_at = enqueued_at, tries = tries - 1
     WHERE id = ? AND token = ?`
   const DEAD_LETTER = `UPDATE ${table} SET token = NULL, dead = 1, reason = ? WHERE id = ? AND token = ?`
+  const LEASE_OF = `UPDATE ${table} SET visible_at = ?, tries = tries + 1, token = hex(randomblob(8)), dead = 0
+    WHERE id > ? || '/' AND id < ? || '0' AND (dead = 1 OR token IS NULL OR visible_at <= ?)
+    RETURNING tries, enqueued_at, token, doc`
+  const REDRIVE = `UPDATE ${table} SET dead = 0, tries = 0, reason = NULL, visible_at = ? WHERE id = ? AND dead = 1
+    RETURNING seq`
+  const DEAD = `SELECT doc, reason, enqueued_at FROM ${table} WHERE dead = 1 ORDER BY seq LIMIT ?`
   const NEXT = `SELECT min(visible_at) AS next FROM ${table} WHERE dead = 0`
 
   const waiting = new Set<Waiter<J>>()
@@ -164,6 +170,27 @@ export function createSqliteJobQueue<J extends Job>({
 
     async deadLetter({ job, token }, reason) {
       await write(DEAD_LETTER, reason, job.id, token)
+    },
+
+    async leaseOf(queueId) {
+      const at = now()
+      const operation = { sql: LEASE_OF, params: [at + leaseTime, queueId, queueId, at] }
+      const [rows = []] = await writer.run([operation], { durable: false })
+      return rows.map(row => leaseOf<J>(row))
+    },
+
+    async dead(max) {
+      return reader.all(DEAD, max).map(row => ({
+        job: JSON.parse(String(row.doc)) as J,
+        reason: String(row.reason),
+        enqueuedAt: Number(row.enqueued_at),
+      }))
+    },
+
+    async redrive(jobId) {
+      const [rows = []] = await write(REDRIVE, now(), jobId)
+      if (rows.length > 0) announce()
+      return rows.length > 0
     },
 
     async tally() {

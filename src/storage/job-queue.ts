@@ -13,6 +13,8 @@ export type Lease<J extends Job> = Readonly<{
   token: string
 }>
 
+export type DeadLetter<J extends Job> = Readonly<{ job: J; reason: string; enqueuedAt: number }>
+
 export type QueueTally = Readonly<{
   /** Jobs and their recipients, by where they stand. */
   incoming: Readonly<{ jobs: number; recipients: number }>
@@ -39,5 +41,14 @@ export interface JobQueue<J extends Job> {
   release(lease: Lease<J>): Promise<void>
   /** The job crashed its workers too often: kept with its reason, not handed out again. */
   deadLetter(lease: Lease<J>, reason: string): Promise<void>
+  /**
+   * Leases the jobs of one message that nobody works on, dead letters among them: for an operator, who then settles
+   * them as a worker does. Their ids begin with `queueId/`.
+   */
+  leaseOf(queueId: string): Promise<Lease<J>[]>
+  /** Dead letters, oldest first. */
+  dead(max: number): Promise<readonly DeadLetter<J>[]>
+  /** Puts a dead letter back on the queue as if it were new; false when there is none of that id. */
+  redrive(jobId: string): Promise<boolean>
   tally(): Promise<QueueTally>
 }

@@ -4,7 +4,9 @@
 import type { Deferral } from '../mail/job.ts'
 import type { AcceptedMessage, MessageRecord, RecipientState, RecipientStatus, TraceEvent } from '../mail/record.ts'
 import { RECIPIENT_STATES } from '../mail/record.ts'
+import { NOT_HELD } from './migration-2-sqlite.ts'
 import type { Reader } from './reader-sqlite.ts'
+import { createRecipientLists } from './recipient-lists-sqlite.ts'
 import type { Claim, RecordStore } from './record-store.ts'
 import { FINAL, OPEN } from './schema-sqlite.ts'
 import type { Writer } from './writer-sqlite.ts'
@@ -24,7 +26,10 @@ const DEFER = `INSERT INTO deferrals (job_id, due_at, accepted_at, recipients, d
   ON CONFLICT (job_id) DO UPDATE SET due_at = excluded.due_at, accepted_at = excluded.accepted_at,
     recipients = excluded.recipients, doc = excluded.doc`
 
-export type RecordReader = Pick<RecordStore, 'get' | 'find' | 'due' | 'tally' | 'tallyDeferrals'>
+export type RecordReader = Pick<
+  RecordStore,
+  'get' | 'find' | 'due' | 'deferralsOf' | 'listRecipients' | 'shape' | 'tally' | 'tallyDeferrals'
+>
 
 export function createSqliteRecordStore({ writer, reader }: { writer: Writer; reader: Reader }): RecordStore {
   const claims = new Map<string, Claim>()
@@ -103,6 +108,8 @@ export function createRecordReader(reader: Reader): RecordReader {
   }
 
   return {
+    ...createRecipientLists(reader),
+
     async get(queueId) {
       return read(queueId)
     },
@@ -130,7 +137,7 @@ export function createRecordReader(reader: Reader): RecordReader {
 
     async due(now, max, kind) {
       const ofKind = kind === undefined ? '' : `AND doc ->> '$.job.kind' = '${kind}'`
-      const sql = `SELECT doc FROM deferrals WHERE due_at <= ? ${ofKind} ORDER BY due_at, rowid LIMIT ?`
+      const sql = `SELECT doc FROM deferrals WHERE due_at <= ? AND ${NOT_HELD} ${ofKind} ORDER BY due_at, rowid LIMIT ?`
       return reader.all(sql, now, max).map(row => JSON.parse(String(row.doc)) as Deferral)
     },
 
@@ -149,7 +156,8 @@ export function createRecordReader(reader: Reader): RecordReader {
 
     async tallyDeferrals() {
       const row = reader.get(
-        'SELECT count(*) AS n, coalesce(sum(recipients), 0) AS recipients, min(accepted_at) AS oldest FROM deferrals',
+        `SELECT count(*) AS n, coalesce(sum(recipients), 0) AS recipients, min(accepted_at) AS oldest
+         FROM deferrals WHERE ${NOT_HELD}`,
       )
       return {
         deferrals: Number(row?.n),

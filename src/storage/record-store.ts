@@ -5,6 +5,43 @@ import type { AcceptedMessage, MessageRecord, RecipientState, RecipientStatus, T
 
 export type RecordQuery = Readonly<{ messageId: string } | { address: string }> & Readonly<{ limit: number }>
 
+export type RecipientFilter = Readonly<{
+  states: readonly RecipientState[]
+  queueId?: string
+  /** Of the recipient's address, in lower case. */
+  domain?: string
+  recipient?: string
+  sender?: string
+  /** Accepted before this, milliseconds since 1970. */
+  before?: number
+}>
+
+export type ListedRecipient = Readonly<{
+  queueId: string
+  recipient: string
+  state: RecipientState
+  sender: string
+  acceptedAt: number
+  /** Octets. */
+  size: number
+  /** Of the deferral: when and how often, absent where it is none. */
+  dueAt?: number
+  attempt?: number
+  /** The last that was said about it: the next hop's reply, the finding. */
+  why?: string
+  nextHop?: string
+}>
+
+/** `next`: the cursor for the page after this one, absent at the end. */
+export type RecipientPage = Readonly<{ recipients: readonly ListedRecipient[]; next?: string }>
+
+/** Recipients of one domain that are not at their end, by the age of their messages. */
+export type DomainShape = Readonly<{
+  domain: string
+  /** One number more than there are edges: younger than the first edge, than the second …, and the rest. */
+  counts: readonly number[]
+}>
+
 /** For the ledger, in recipients. `accepted` is what was counted when accepting, not the sum of the states. */
 export type RecordTally = Readonly<{ accepted: number; states: Readonly<Record<RecipientState, number>> }>
 
@@ -31,9 +68,19 @@ export interface RecordStore {
   claim(queueId: string, recipients: readonly string[], claim: Claim, now: number): Promise<string[]>
   /** Keeps a job until it is due. Durable when it resolves. The same job id again replaces the deferral. */
   defer(deferral: Deferral): Promise<void>
-  /** Deferrals due at `now` (of one kind of job), oldest first, at most `max`. They stay until `undefer`. */
+  /** Deferrals due at `now` (of one kind of job), oldest first, at most `max`; never those that are held. They stay until `undefer`. */
   due(now: number, max: number, kind?: Job['kind']): Promise<Deferral[]>
   undefer(jobId: string): Promise<void>
+  /** Deferrals of one message, those that are held among them. */
+  deferralsOf(queueId: string): Promise<Deferral[]>
+  /**
+   * Recipients in one of `states` that fit, oldest message first, after the cursor of an earlier answer; a page at a time.
+   * Quick also among a million for a domain, a sender or a state.
+   */
+  listRecipients(filter: RecipientFilter, page: Readonly<{ after?: string; limit: number }>): Promise<RecipientPage>
+  /** Recipients in one of `states` by domain and age, those with most recipients first; edges: accepted after this time. */
+  shape(states: readonly RecipientState[], edges: readonly number[], most: number): Promise<DomainShape[]>
   tally(): Promise<RecordTally>
+  /** Without those that are held: their recipients are counted by state. */
   tallyDeferrals(): Promise<DeferralTally>
 }

@@ -4,9 +4,10 @@
 import { closeSync, existsSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { isFinal, RECIPIENT_STATES } from '../mail/record.ts'
+import { FROM_1_TO_2, LISTED_INDEXES } from './migration-2-sqlite.ts'
 import { SpoolError } from './spool-error.ts'
 
-const SCHEMA_VERSION = 1
+const SCHEMA_VERSION = 2
 
 /** A full check reads every page; beyond this size it would keep a restart waiting (about a second per GiB). */
 const FULL_CHECK_BYTES = 1024 ** 3
@@ -71,7 +72,7 @@ const SCHEMA = `
     doc TEXT NOT NULL
   ) STRICT;
   CREATE INDEX deferrals_due ON deferrals (due_at);
-  CREATE INDEX deferrals_tally ON deferrals (accepted_at, recipients);
+  ${LISTED_INDEXES}
   ${jobTable('scan_jobs')}
   ${jobTable('delivery_jobs')}
   PRAGMA user_version = ${SCHEMA_VERSION};`
@@ -93,6 +94,23 @@ export function createDatabase(path: string): void {
     db.close()
   }
   renameSync(unfinished, path)
+}
+
+/** What leads from a version to the next one, each a transaction of its own. */
+const MIGRATIONS: Readonly<Record<number, string>> = { 1: FROM_1_TO_2 }
+
+/** Brings the database of an older version up to date; a crash leaves the old version or the new one. */
+export function migrateDatabase(path: string): void {
+  const db = new DatabaseSync(path, { timeout: 5000 })
+  try {
+    db.exec('PRAGMA synchronous = FULL')
+    const version = () => Number(db.prepare('PRAGMA user_version').get()?.user_version)
+    for (let from = version(); from < SCHEMA_VERSION; from = version()) {
+      db.exec(`BEGIN IMMEDIATE; ${MIGRATIONS[from]} PRAGMA user_version = ${from + 1}; COMMIT`)
+    }
+  } finally {
+    db.close()
+  }
 }
 
 /** Throws a SpoolError unless the database can be used; `thorough` looks at every page. Writes nothing to it. */

@@ -2,6 +2,7 @@
 import { measureAbuse } from './abuse.ts'
 import { type Contender, compareAccept, FAST_DISK, type Plan, SLOW_DISK } from './accept.ts'
 import { compareChecks } from './checks.ts'
+import { compareDeliver } from './deliver.ts'
 import { startElemta } from './elemta.ts'
 import { measureGreylist } from './greylist.ts'
 import { installHaraka, startHaraka } from './haraka.ts'
@@ -49,6 +50,12 @@ export const CASES = {
     requires: [...LOAD, 'gcc'],
     async measure(plan) {
       return report(await compareAccept(plan, own(plan), SLOW_DISK, SLOW_SYNC_MICROSECONDS))
+    },
+  },
+  deliver: {
+    requires: LOAD,
+    async measure(plan) {
+      return report([await compareDeliver(plan)])
     },
   },
   scanned: {

@@ -7,8 +7,8 @@ import { freePort, run, start, temporaryDirectory, untilAnswering } from './prog
 import { DOMAIN, HOSTNAME, type Place, type Server } from './server.ts'
 
 export type PostfixMode =
-  /** Accepts, and keeps everything in the hold queue: accepting alone. */
-  | Readonly<{ kind: 'hold' }>
+  /** Accepts, and keeps everything in the hold queue: accepting alone. `settings` are further lines of main.cf. */
+  | Readonly<{ kind: 'hold'; settings?: string }>
   /** The same with TLS: by STARTTLS on its port, and from the first octet on at `smtps`. */
   | Readonly<{ kind: 'tls'; cert: string; key: string; smtps: number }>
   /** Asks a milter on a unix socket, and delivers to a next hop on this machine. */
@@ -66,7 +66,7 @@ const HOLD = 'smtpd_client_restrictions = check_client_access static:HOLD\n'
 function modeCf(mode: PostfixMode): string {
   switch (mode.kind) {
     case 'hold':
-      return HOLD
+      return `${HOLD}${mode.settings ?? ''}`
     case 'tls':
       return `${HOLD}smtpd_tls_security_level = may
 smtpd_tls_cert_file = ${mode.cert}

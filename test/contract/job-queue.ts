@@ -203,6 +203,44 @@ export function jobQueueContract(makeHome: MakeHome): void {
       expect(await queue.tally()).toEqual({ incoming: empty, active: empty, dead: { jobs: 1, recipients: 2 } })
     })
 
+    it('lets an operator have the jobs of one message that nobody works on, dead letters among them', async () => {
+      const mine = { ...scanJob('x'), queueId: 'Q1' }
+      for (const id of ['Q1/scan/1', 'Q1/scan/1/apart', 'Q1/scan/2', 'Q10/scan/1', 'Q2/scan/1']) {
+        await queue.enqueue({ ...mine, id, queueId: id.split('/')[0]! })
+      }
+      const [worked, dead] = await queue.lease(2, untilTestEnds)
+      await queue.deadLetter(dead!, 'poison')
+      const leases = await queue.leaseOf('Q1')
+      expect(leases.map(({ job }) => job.id).toSorted()).toEqual(['Q1/scan/1/apart', 'Q1/scan/2'])
+      expect(await queue.leaseOf('Q1')).toEqual([])
+      expect(await queue.leaseOf('Q3')).toEqual([])
+
+      // He settles them as a worker does; what he drops is handed out again.
+      const [first, second] = leases
+      await queue.done(first!)
+      await queue.release(second!)
+      expect((await queue.leaseOf('Q1')).map(({ job }) => job.id)).toEqual([second!.job.id])
+      await home.advance(home.leaseTime + 1)
+      expect((await queue.lease(9, untilTestEnds)).map(({ job }) => job.id)).toContain(second!.job.id)
+      expect(await queue.extend(worked!)).toBe(false)
+    })
+
+    it('lists dead letters, and puts them back as if they were new', async () => {
+      const at = home.now()
+      for (const id of ['a', 'b']) await queue.enqueue(scanJob(id))
+      for (const lease of await queue.lease(2, untilTestEnds)) await queue.deadLetter(lease, `poison ${lease.job.id}`)
+      expect(await queue.dead(1)).toMatchObject([{ job: { id: 'a' }, reason: 'poison a', enqueuedAt: at }])
+      expect((await queue.dead(5)).map(({ job }) => job.id)).toEqual(['a', 'b'])
+      await reopen()
+      const waiting = queue.lease(1, untilTestEnds)
+      expect(await queue.redrive('b')).toBe(true)
+      expect(await waiting).toMatchObject([{ job: { id: 'b' }, tries: 1 }])
+      expect(await queue.redrive('b')).toBe(false)
+      expect(await queue.redrive('nothing')).toBe(false)
+      expect((await queue.dead(5)).map(({ job }) => job.id)).toEqual(['a'])
+      expect(await queue.tally()).toMatchObject({ active: { jobs: 1 }, dead: { jobs: 1 } })
+    })
+
     it('counts jobs and recipients by where they stand', async () => {
       expect(await queue.tally()).toEqual({ incoming: empty, active: empty, dead: empty })
       const oldestEnqueuedAt = home.now()

@@ -1,5 +1,6 @@
 // The contract of the record store port: what every adapter must do, on top of nothing but the port.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { HELD } from '../../src/mail/job.ts'
 import { mintQueueId } from '../../src/mail/queue-id.ts'
 import type { RecipientState, TraceEvent } from '../../src/mail/record.ts'
 import type { Backends } from '../../src/storage/backends.ts'
@@ -205,6 +206,23 @@ export function recordStoreContract(makeHome: MakeHome): void {
         await records.defer({ job: { ...deliveryJob(queueId), queueId }, dueAt: AT })
       }
       expect(await records.tallyDeferrals()).toEqual({ deferrals: 2, recipients: 2, oldestAcceptedAt: AT - 7000 })
+    })
+
+    it('never finds a held deferral due, nor counts it as a deferral', async () => {
+      const { queueId } = await create({ recipients: ['a@example.com', 'b@example.com'] })
+      const job = (line: string) => ({ ...deliveryJob(`${queueId}/delivery/1/${line}`), queueId })
+      const held = { job: job('held'), dueAt: HELD }
+      const waiting = { job: job('waiting'), dueAt: AT }
+      await records.defer(held)
+      await records.defer(waiting)
+      await records.defer({ job: { ...job('x'), id: `${queueId}0/delivery/1`, queueId: `${queueId}0` }, dueAt: AT })
+      await reopen()
+      expect(await records.due(Number.MAX_SAFE_INTEGER, 9)).toHaveLength(2)
+      expect((await records.tallyDeferrals()).deferrals).toBe(2)
+      expect(await records.deferralsOf(queueId)).toEqual([held, waiting])
+      await records.defer({ ...held, dueAt: AT })
+      expect(await records.due(AT, 9)).toHaveLength(3)
+      expect(await records.deferralsOf(mintQueueId(AT))).toEqual([])
     })
 
     it('counts recipients for the ledger', async () => {

@@ -6,6 +6,7 @@ import { openEmbedded } from '../../src/backends.ts'
 import type { Deliverer } from '../../src/deliver/deliverer.ts'
 import { createDeliveryHandler } from '../../src/deliver/delivery-job.ts'
 import type { Outcome } from '../../src/deliver/outcome.ts'
+import { createReporter, type ReporterOptions } from '../../src/deliver/report.ts'
 import { silentLog } from '../../src/platform/log.ts'
 import { createMetrics } from '../../src/platform/metrics.ts'
 import { readLedger } from '../../src/spool/ledger.ts'
@@ -34,6 +35,20 @@ const outcome = (recipient: string, kind: Outcome['kind']): Outcome => ({
   seconds: 0.1,
 })
 
+function reporterOf(using: Backends, options: Partial<ReporterOptions> = {}) {
+  return createReporter({
+    backends: using,
+    hostname: 'mx.example.com',
+    enabled: true,
+    perSender: { amount: 20, period: 3_600_000 },
+    delayWarning: 0,
+    lifetime: 3_600_000,
+    log: silentLog,
+    metrics: createMetrics(),
+    ...options,
+  })
+}
+
 /** Leases the job of a message and runs it with this course of the delivery. */
 async function deliver(queueId: string, recipients: readonly string[], course: Deliverer['deliver'], using = backends) {
   const id = `${queueId}/delivery/1`
@@ -42,6 +57,7 @@ async function deliver(queueId: string, recipients: readonly string[], course: D
   const handle = createDeliveryHandler({
     backends: using,
     deliverer: { deliver: course },
+    reporter: reporterOf(using),
     retrySchedule: { delays: [1000], lifetime: 3_600_000 },
     claimTime: 1000,
     now: Date.now,

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { createDotStuffer } from '../../src/deliver/dot-stuffing.ts'
-import { unstuff } from './next-hop.ts'
+import { unstuff } from './unstuff.ts'
 
 /** Content with clean line ends, rich in dots and line ends. */
 const content = fc

@@ -2,6 +2,8 @@
 // It speaks correctly where nothing else is said, and keeps what it was told.
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { createSecureContext, type SecureContext, type SecureContextOptions, TLSSocket } from 'node:tls'
+import { unstuff } from './unstuff.ts'
 
 /** What to do at a step: a reply line or several (CRLF is added), octets as they are, a cut, no reply, none ever again. */
 export type Action =
@@ -17,6 +19,11 @@ type Step = Action | ((said: string, connection: number) => Action)
 
 export type Script = Readonly<{
   lmtp?: boolean
+  /** What STARTTLS is answered with certificates of; `implicit`: before the greeting already. */
+  tls?: SecureContextOptions & Readonly<{ implicit?: boolean }>
+  starttls?: Step
+  /** For AUTH, and for each line of the exchange behind it. */
+  auth?: Step
   greeting?: Step
   /** For EHLO and LHLO. */
   hello?: Step
@@ -50,6 +57,10 @@ export type NextHop = Readonly<{
   messages: Received[]
   /** Each connection's command lines. */
   connections: string[][]
+  /** Each handshake that was completed: the name that was asked for, and whether an earlier session went on. */
+  handshakes: Readonly<{ servername: string | undefined; resumed: boolean }>[]
+  /** Each connection's far end. */
+  clients: string[]
   /** Connections open now. */
   open: Set<Socket>
   /** Replaces the script for everything that follows. */
@@ -70,23 +81,30 @@ export async function startNextHop(first: Script = {}, at = 0): Promise<NextHop>
   let script = first
   const messages: Received[] = []
   const connections: string[][] = []
+  const handshakes: { servername: string | undefined; resumed: boolean }[] = []
+  const clients: string[] = []
   const open = new Set<Socket>()
+  // One for all connections: its keys are what lets a session be resumed.
+  const secureContext = first.tls === undefined ? undefined : createSecureContext(first.tls)
   const server = createServer({ noDelay: true }, socket => {
     const commands: string[] = []
     connections.push(commands)
+    clients.push(socket.remoteAddress ?? '')
     open.add(socket)
     socket.on('close', () => open.delete(socket))
     socket.on('error', () => {})
-    serve(socket, commands, connections.length, () => script, messages)
+    serve(socket, { commands, connection: connections.length, now: () => script, messages, secureContext, handshakes })
   })
   server.listen(at, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   return {
     port,
-    url: `${first.lmtp ? 'lmtp' : 'smtp'}://127.0.0.1:${port}`,
+    url: `${first.lmtp ? 'lmtp' : first.tls?.implicit ? 'smtps' : 'smtp'}://127.0.0.1:${port}`,
     messages,
     connections,
+    handshakes,
+    clients,
     open,
     follow(next) {
       script = { ...(first.lmtp ? { lmtp: true } : {}), ...next }
@@ -99,7 +117,17 @@ export async function startNextHop(first: Script = {}, at = 0): Promise<NextHop>
   }
 }
 
-function serve(socket: Socket, commands: string[], connection: number, now: () => Script, messages: Received[]): void {
+type Service = Readonly<{
+  commands: string[]
+  connection: number
+  now: () => Script
+  messages: Received[]
+  secureContext: SecureContext | undefined
+  handshakes: { servername: string | undefined; resumed: boolean }[]
+}>
+
+function serve(accepted: Socket, { commands, connection, now, messages, secureContext, handshakes }: Service): void {
+  let socket = accepted
   let input = Buffer.alloc(0)
   /** Content that came in, until it ends like a message: then it becomes `input`. */
   let pieces: Buffer[] = []
@@ -108,6 +136,7 @@ function serve(socket: Socket, commands: string[], connection: number, now: () =
   let held: string | undefined
   let muted = false
   let inData = false
+  let inAuth = false
   let interrupted = false
   let mail = ''
   let recipients: string[] = []
@@ -135,7 +164,11 @@ function serve(socket: Socket, commands: string[], connection: number, now: () =
     return action
   }
 
-  socket.on('data', chunk => {
+  function listen(): void {
+    socket.on('data', take)
+  }
+
+  function take(chunk: Buffer): void {
     const limit = now().cutAfterReceiving ?? Number.POSITIVE_INFINITY
     const taken = chunk.subarray(0, Math.max(0, limit - received))
     received += chunk.length
@@ -146,7 +179,25 @@ function serve(socket: Socket, commands: string[], connection: number, now: () =
     pieces = []
     while (inData ? content() : command());
     if (received >= limit) socket.destroy()
-  })
+  }
+  function secure(): void {
+    if (secureContext === undefined) return
+    socket.off('data', take)
+    const secured = new TLSSocket(socket, { isServer: true, secureContext })
+    socket = secured
+    // What was sent in clear text is no part of the session (RFC 3207 §4.2).
+    input = Buffer.alloc(0)
+    secured.on('error', () => accepted.destroy())
+    secured.on('close', () => accepted.destroy())
+    secured.on('secure', () => {
+      const { servername } = secured as TLSSocket & { servername?: string | false }
+      handshakes.push({ servername: servername || undefined, resumed: secured.isSessionReused() })
+    })
+    listen()
+  }
+
+  if (now().tls?.implicit) secure()
+  else listen()
   act(now().greeting ?? '220 next-hop.example ESMTP', '')
 
   function command(): boolean {
@@ -155,7 +206,8 @@ function serve(socket: Socket, commands: string[], connection: number, now: () =
     const line = input.toString('utf8', 0, end)
     input = input.subarray(end + 2)
     commands.push(line)
-    answer(line, line.split(/[ :]/, 1)[0]!.toUpperCase())
+    if (inAuth) answerAuth(line)
+    else answer(line, line.split(/[ :]/, 1)[0]!.toUpperCase())
     if (held !== undefined && line === now().holdUntil) {
       const all = held
       held = undefined
@@ -196,6 +248,14 @@ function serve(socket: Socket, commands: string[], connection: number, now: () =
         if (inData && script.stopReading) socket.pause()
         return action
       }
+      case 'STARTTLS': {
+        const action = act(script.starttls ?? '220 2.0.0 Go on', line)
+        if (typeof action === 'string' ? action.startsWith('220') : typeof action === 'object' && 'raw' in action)
+          secure()
+        return action
+      }
+      case 'AUTH':
+        return answerAuth(line)
       case 'RSET':
         mail = ''
         return act(script.rset ?? '250 2.0.0 Ok', line)
@@ -204,6 +264,12 @@ function serve(socket: Socket, commands: string[], connection: number, now: () =
       default:
         return act('502 5.5.2 Not implemented', line)
     }
+  }
+
+  function answerAuth(line: string): Action {
+    const action = act(now().auth ?? '235 2.7.0 Welcome', line)
+    inAuth = typeof action === 'string' && action.startsWith('334')
+    return action
   }
 
   function content(): boolean {
@@ -227,11 +293,4 @@ function serve(socket: Socket, commands: string[], connection: number, now: () =
 
 function isPositive(action: Action): boolean {
   return typeof action === 'string' && action.startsWith('2')
-}
-
-/** What was meant by the octets behind DATA, written anew from RFC 5321 §4.5.2 and independent of the client. */
-export function unstuff(wire: Buffer): Buffer {
-  const lines = wire.toString('latin1').split('\r\n')
-  const meant = lines.slice(0, -2).map(line => (line.startsWith('.') ? line.slice(1) : line))
-  return Buffer.from(meant.map(line => `${line}\r\n`).join(''), 'latin1')
 }

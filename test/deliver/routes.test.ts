@@ -1,17 +1,22 @@
 import { describe, expect, test } from 'vitest'
-import { createRoutes, groupByRoute, nextHopName, parseTarget } from '../../src/deliver/routes.ts'
+import type { NextHop } from '../../src/deliver/next-hop.ts'
+import { createRoutes, groupByRoute, nextHopName, parseTarget, type Target } from '../../src/deliver/routes.ts'
+
+const server = (nextHop: NextHop): Target => ({
+  kind: 'next-hops',
+  nextHops: [{ nextHop, priority: 0, weight: 1 }],
+})
 
 describe('a target', () => {
   test.each([
     ['maildir:./data/maildir', { kind: 'maildir', path: './data/maildir' }],
     ['maildir:/var/mail/all', { kind: 'maildir', path: '/var/mail/all' }],
-    [
-      'smtp://mail.example.com',
-      { kind: 'next-hop', nextHop: { protocol: 'smtp', host: 'mail.example.com', port: 25 } },
-    ],
-    ['smtp://127.0.0.1:2526/', { kind: 'next-hop', nextHop: { protocol: 'smtp', host: '127.0.0.1', port: 2526 } }],
-    ['lmtp://[::1]', { kind: 'next-hop', nextHop: { protocol: 'lmtp', host: '::1', port: 24 } }],
-    ['LMTP://localhost:24', { kind: 'next-hop', nextHop: { protocol: 'lmtp', host: 'localhost', port: 24 } }],
+    ['mx:', { kind: 'mx', settings: {} }],
+    ['smtp://mail.example.com', server({ protocol: 'smtp', host: 'mail.example.com', port: 25 })],
+    ['smtps://mail.example.com', server({ protocol: 'smtps', host: 'mail.example.com', port: 465 })],
+    ['smtp://127.0.0.1:2526/', server({ protocol: 'smtp', host: '127.0.0.1', port: 2526 })],
+    ['lmtp://[::1]', server({ protocol: 'lmtp', host: '::1', port: 24 })],
+    ['LMTP://localhost:24', server({ protocol: 'lmtp', host: 'localhost', port: 24 })],
   ])('%s is understood', (to, expected) => {
     expect(parseTarget(to)).toEqual(expected)
   })
@@ -19,7 +24,8 @@ describe('a target', () => {
   test.each([
     ['maildir:', 'has no path'],
     ['mail.example.com', 'is no way to deliver'],
-    ['smtps://mail.example.com', 'is no way to deliver'],
+    ['http://mail.example.com', 'is no way to deliver'],
+    ['mx:example.com', 'is no way to deliver'],
     ['smtp://', 'is not HOST or HOST:PORT'],
     ['smtp://::1', 'is not HOST or HOST:PORT'],
     ['smtp://[mail.example.com]', 'is not HOST or HOST:PORT'],
@@ -33,6 +39,8 @@ describe('a target', () => {
 
   test('has a name for people', () => {
     expect(nextHopName({ protocol: 'lmtp', host: '::1', port: 24 })).toBe('lmtp://[::1]:24')
+    const byMx = { protocol: 'smtp', host: '192.0.2.1', port: 25, certificateName: 'mx.example.com' } as const
+    expect(nextHopName(byMx)).toBe('smtp://mx.example.com:25')
   })
 })
 
@@ -66,6 +74,30 @@ describe('the route of a recipient', () => {
   test('groups recipients, each group in their order', () => {
     const groups = groupByRoute(['c@example.com', 'a@x.example.com', 'b@example.org'], routes)
     expect([...groups.values()]).toEqual([['c@example.com', 'b@example.org'], ['a@x.example.com']])
+  })
+
+  test('says how its servers want to be met', () => {
+    const auth = { user: 'us', password: 'secret' }
+    const routes = createRoutes([
+      { domains: ['*'], to: 'smtp://a.example:25', tls: 'verify', auth, connections: 3, messages_per_connection: 7 },
+    ])
+    const nextHop = { protocol: 'smtp', host: 'a.example', port: 25, tls: 'verify', auth } as const
+    expect(routes('x@y.example')).toEqual(server({ ...nextHop, connections: 3, messagesPerConnection: 7 }))
+  })
+
+  test('may be several servers, and nothing else than servers then', () => {
+    const to = [{ to: 'smtp://a.example:25' }, { to: 'lmtp://b.example:24', priority: 20, weight: 3 }]
+    expect(createRoutes([{ domains: ['*'], to }])('x@y.example')).toEqual({
+      kind: 'next-hops',
+      nextHops: [
+        { nextHop: { protocol: 'smtp', host: 'a.example', port: 25 }, priority: 10, weight: 1 },
+        { nextHop: { protocol: 'lmtp', host: 'b.example', port: 24 }, priority: 20, weight: 3 },
+      ],
+    })
+    for (const alone of ['mx:', 'maildir:x']) {
+      expect(() => createRoutes([{ domains: ['*'], to: [...to, { to: alone }] }])).toThrow('stands alone')
+    }
+    expect(() => createRoutes([{ domains: ['x.example'], to: [] }])).toThrow('leads nowhere')
   })
 
   test('cannot be two', () => {

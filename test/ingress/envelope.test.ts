@@ -27,7 +27,7 @@ describe('MAIL', () => {
     ['MAIL FROM:<a@b.test> SIZE=1 SIZE=1', /^501 5\.5\.4 /],
     ['MAIL FROM:<a@b.test> BODY=BINARYMIME', /^501 5\.5\.4 /],
     ['MAIL FROM:<a@b.test> SMTPUTF8=yes', /^501 5\.5\.4 /],
-    ['MAIL FROM:<a@b.test> RET=HDRS', /^555 5\.5\.4 /],
+    ['MAIL FROM:<a@b.test> HOLDFOR=60', /^555 5\.5\.4 /],
     ['MAIL FROM:<a@b.test> AUTH=<>', /^555 5\.5\.4 /],
     ['MAIL FROM:<a@b\tc.test>', /^500 5\.5\.2 /],
     ['MAIL FROM:<a\0@b.test>', /^500 5\.5\.2 /],
@@ -69,7 +69,7 @@ describe('RCPT', () => {
     ['RCPT TO:<bob>', /^501 5\.1\.3 /],
     [`RCPT TO:<${'x'.repeat(65)}@example.com>`, /^501 5\.1\.3 /],
     ['RCPT TO:bob@example.com', /^501 5\.5\.4 /],
-    ['RCPT TO:<bob@example.com> NOTIFY=NEVER', /^555 5\.5\.4 /],
+    ['RCPT TO:<bob@example.com> RRVS=x', /^555 5\.5\.4 /],
   ])('%j is answered as it should be', async (line, reply) => {
     const { port } = await start()
     const client = await greeted(port)

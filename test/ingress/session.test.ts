@@ -16,7 +16,8 @@ describe('a session', () => {
         '250-SIZE 1000000',
         '250-8BITMIME',
         '250-SMTPUTF8',
-        '250 ENHANCEDSTATUSCODES',
+        '250-ENHANCEDSTATUSCODES',
+        '250 DSN',
       ].join('\n'),
     )
     const mail = await client.say('MAIL FROM:<alice@sender.example> BODY=8BITMIME SIZE=500')

@@ -6,10 +6,13 @@ import { type NextHop, type Script, startNextHop } from '../deliver/next-hop.ts'
 import { type Gateway, startGateway } from './gateway.ts'
 import { mail, send } from './mail.ts'
 
-/** A gateway that delivers to this next hop and does not wait long between attempts. */
+/** A gateway that delivers to this next hop, does not wait long between attempts and tells senders nothing. */
 async function gatewayTo(to: string, delivery: Record<string, unknown> = {}): Promise<Gateway> {
   return startGateway({
-    config: { routes: [{ domains: ['*'], to }], delivery: { retry_schedule: ['200ms'], ...delivery } },
+    config: {
+      routes: [{ domains: ['*'], to }],
+      delivery: { retry_schedule: ['200ms'], dsn: { enabled: false }, ...delivery },
+    },
   })
 }
 

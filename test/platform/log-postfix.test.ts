@@ -34,6 +34,15 @@ test('an accepted message: client, Message-ID, sender and size', () => {
   ])
 })
 
+test('a report: whose it is, and the message that it is', () => {
+  const entry = { event: 'reported', queueId: QUEUE_ID, action: 'failed', report: 'R1', to: 'a@b.test', recipients: 1 }
+  expect(lines({ ...entry, messageId: '<R1@mx.example.com>', size: 2000 })).toEqual([
+    'cleanup[77]: R1: message-id=<R1@mx.example.com>',
+    `bounce[77]: ${QUEUE_ID}: sender non-delivery notification: R1`,
+    'qmgr[77]: R1: from=<>, size=2000, nrcpt=1 (queue active)',
+  ])
+})
+
 const outcome = { queueId: QUEUE_ID, recipient: 'bob@example.com', seconds: 0.2, delay: 1.5 }
 const nextHop = { nextHop: 'smtp://hop.example.com:2500', remoteAddress: '198.51.100.1' }
 

@@ -1,8 +1,8 @@
 // Rates, by the clock of the test.
 import { describe, expect, test } from 'vitest'
 import { createMetrics } from '../../src/platform/metrics.ts'
+import { levelOf, take } from '../../src/platform/token-bucket.ts'
 import { createLimit, createRateLimit } from '../../src/policy/rate-limit.ts'
-import { levelOf, take } from '../../src/policy/token-bucket.ts'
 import { contextFor, from, said, settings, whyOf } from './ask.ts'
 
 const MINUTE = 60_000

@@ -1,9 +1,11 @@
 import { expect, it } from 'vitest'
 import { acceptedEvent, acceptedMessage } from '../contract/home.ts'
+import { recipientListsContract } from '../contract/recipient-lists.ts'
 import { recordStoreContract } from '../contract/record-store.ts'
 import { embeddedHome } from './embedded-home.ts'
 
 recordStoreContract(embeddedHome)
+recipientListsContract(embeddedHome)
 
 it('voids the claims of a process that is gone', async () => {
   const home = await embeddedHome()

@@ -1,6 +1,6 @@
 // A token bucket: it holds as many tokens as the rate allows in its period, and fills up evenly. So a client that was
 // quiet may use its whole rate at once. Pure: time comes in, a bucket comes out.
-import type { Rate } from '../platform/config-fields.ts'
+import type { Rate } from './config-fields.ts'
 
 export type Bucket = Readonly<{
   /** Tokens at the time `at`; below zero after something larger than the whole bucket. */
