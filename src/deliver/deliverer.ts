@@ -66,6 +66,8 @@ export type DeliveryRequest = Readonly<{
   recipients: readonly string[]
   /** Verdict headers. */
   headers: readonly HeaderField[]
+  /** An operator's next hop, for all of them, instead of what the routes say. */
+  to?: string | undefined
 }>
 
 export type Deliverer = Readonly<{
@@ -117,6 +119,11 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
     return createRoutes(written.map(route => ({ connections, messages_per_connection, ...route })))
   }
 
+  /** All to one server, which is met as one of a route that says nothing else. */
+  function routeTo(to: string) {
+    return readRoutes([{ domains: ['*'], to }])
+  }
+
   async function deliver(
     request: DeliveryRequest,
     onOutcome: (outcomes: Outcome[]) => Promise<void>,
@@ -154,7 +161,7 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
       await report(recipients.map(recipient => ({ recipient, kind: 'deferred', nextHop, reply })))
     }
 
-    const groups = groupByRoute([...undecided], routes)
+    const groups = groupByRoute([...undecided], request.to === undefined ? routes : routeTo(request.to))
     await Promise.all([...groups].map(([target, recipients]) => deliverGroup(target, recipients)))
     if (errors.length > 0) throw errors[0]
     if (undecided.size > 0) signal?.throwIfAborted()
