@@ -10,6 +10,7 @@ import { createReporter } from '../src/deliver/report.ts'
 import type { BeforeQueueScan } from '../src/ingress/before-queue.ts'
 import { createRelayControl } from '../src/ingress/relay-control.ts'
 import { type Ingress, startIngress } from '../src/ingress/server.ts'
+import { releaseFault } from '../src/mail/release.ts'
 import { type Config, enabledPlugin } from '../src/platform/config.ts'
 import { configChanges } from '../src/platform/config-diff.ts'
 import { configWarnings } from '../src/platform/config-rules.ts'
@@ -18,13 +19,18 @@ import { createMetrics, type Metrics } from '../src/platform/metrics.ts'
 import { createBeforeQueueScan } from '../src/scan/before-queue.ts'
 import { createLimit } from '../src/scan/limit.ts'
 import { createScanHandler } from '../src/scan/scan-job.ts'
+import { createSignatureWatch } from '../src/scan/signature-watch.ts'
 import { createGiveUp } from '../src/spool/dead-letter.ts'
+import { startQuarantineUpkeep } from '../src/spool/expiry.ts'
 import { refreshLedgerGauges, refreshQueueGauges } from '../src/spool/gauges.ts'
 import { createOperations, runOperation } from '../src/spool/operations.ts'
 import { startPressureGauge } from '../src/spool/pressure.ts'
+import { createQuarantineOperations } from '../src/spool/quarantine-operations.ts'
+import { readReleaseKey } from '../src/spool/release-key.ts'
 import { startSweeper } from '../src/spool/sweep.ts'
 import { startWorker } from '../src/spool/worker.ts'
 import type { Backends } from '../src/storage/backends.ts'
+import type { PolicyStore } from '../src/storage/policy-store.ts'
 import { createEdge, type Edge } from './edge.ts'
 import { tellChanges } from './reload.ts'
 import type { Role } from './roles.ts'
@@ -76,7 +82,11 @@ export async function serve(initial: Config, { roles, log }: { roles: readonly R
     const sweeper = startSweeper(backends, now, SWEEP_INTERVAL, log)
     undo.push(() => sweeper.stop())
     const token = mintOperatorToken()
-    const operations = createOperations({ backends, now, log, metrics, alone: sweeper.alone })
+    const operating = { backends, now, log, metrics, alone: sweeper.alone }
+    const releaseKey = () => readReleaseKey(config.data_dir)
+    const operations = createOperations(operating, createQuarantineOperations(operating, { releaseKey }))
+    const upkeep = startQuarantineUpkeep({ ...operating, keep: config.quarantine.keep })
+    undo.push(() => upkeep.stop())
     const ops = await startOpsServer({
       ...config.ops,
       registry: metrics.registry,
@@ -92,7 +102,9 @@ export async function serve(initial: Config, { roles, log }: { roles: readonly R
     const unpublish = publishOperatorAccess(config.data_dir, { token, address: config.ops.address, port: ops.port })
     undo.push(async () => unpublish())
 
-    const edgeFor = await openEdges({ ...parts, most: () => config.limits.queued_messages, undo })
+    const store = await openPolicyStore({ dataDir: config.data_dir, log })
+    undo.push(() => store.close())
+    const edgeFor = await openEdges({ ...parts, store, most: () => config.limits.queued_messages, undo })
     // Before the scanners, which may take long to start: what comes in meanwhile is kept and waits for them.
     if (roles.includes('ingress')) {
       edge = await edgeFor(config, (...message) => beforeQueue(...message))
@@ -108,7 +120,7 @@ export async function serve(initial: Config, { roles, log }: { roles: readonly R
       undo.push(delivery.stop)
     }
     if (scanners !== undefined) {
-      const scanning = startScanning(parts, scanners)
+      const scanning = startScanning({ ...parts, store }, scanners)
       beforeQueue = scanning.beforeQueue
       undo.push(scanning.stop)
     }
@@ -157,28 +169,49 @@ async function openEdges({
   most,
   undo,
   ...parts
-}: Parts & Readonly<{ most: () => number; undo: (() => Promise<unknown>)[] }>) {
-  const { config, backends, log, metrics } = parts
-  const store = await openPolicyStore({ dataDir: config.data_dir, log })
-  undo.push(() => store.close())
+}: Parts & Readonly<{ store: PolicyStore; most: () => number; undo: (() => Promise<unknown>)[] }>) {
+  const { backends, log, metrics } = parts
   const pressure = await startPressureGauge({ backends, most, metrics, log })
   undo.push(async () => pressure.stop())
-  return (config: Config, beforeQueue: BeforeQueueScan) =>
-    createEdge({ ...parts, config, store, pressure, beforeQueue })
+  return (config: Config, beforeQueue: BeforeQueueScan) => createEdge({ ...parts, config, pressure, beforeQueue })
 }
 
-function startScanning({ config, backends, log, metrics, now }: Parts, { scanners, policy }: EmbeddedScanners) {
+function startScanning(
+  { config, backends, store, log, metrics, now }: Parts & Readonly<{ store: PolicyStore }>,
+  { scanners, policy }: EmbeddedScanners,
+) {
   const retrySchedule = { delays: config.scan.retry_schedule, lifetime: config.delivery.lifetime }
   const logClean = enabledPlugin(config, 'clamav')?.log_clean ?? false
   const { concurrency, wait } = config.scan
-  const common = { backends, scanners, policy, limit: createLimit(concurrency), logClean, now, log, metrics }
-  const handle = createScanHandler({ ...common, retrySchedule })
+  const signatures = createSignatureWatch({ store, now, log, metrics })
+  const common = {
+    backends,
+    scanners,
+    policy,
+    limit: createLimit(concurrency),
+    signatures,
+    logClean,
+    now,
+    log,
+    metrics,
+  }
+  const handle = createScanHandler({
+    ...common,
+    retrySchedule,
+    releaseFault: (job, at) => releaseFault(readReleaseKey(config.data_dir), job, at),
+  })
   const giveUp = createGiveUp(backends.scanJobs, { backends, now, log, metrics })
   const queue = backends.scanJobs
   // Some are being read or written down while the scanners have the others.
   const jobs = 2 * concurrency
   const worker = startWorker({ stage: 'scan', queue, concurrency: jobs, handle, giveUp, log, metrics })
-  return { beforeQueue: createBeforeQueueScan({ ...common, wait }), stop: () => worker.drain() }
+  return {
+    beforeQueue: createBeforeQueueScan({ ...common, wait }),
+    async stop() {
+      await worker.drain()
+      signatures.stop()
+    },
+  }
 }
 
 type Delivery = Pick<Deliverer, 'reroute'> & Readonly<{ stop(): Promise<void> }>
