@@ -19,6 +19,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFile>>> = {
   postsuper: () => import('./commands/postsuper.ts'),
   top: () => import('./commands/top.ts'),
   dlq: () => import('./commands/dlq.ts'),
+  quarantine: () => import('./commands/quarantine.ts'),
+  clamav: () => import('./commands/clamav.ts'),
   learn: () => import('./commands/learn.ts'),
   user: () => import('./commands/user.ts'),
   config: () => import('./commands/config.ts'),

@@ -4,31 +4,25 @@ import { openEmbedded, openPolicyStore } from '../src/backends.ts'
 import { createApi } from '../src/console/api.ts'
 import { mintOperatorToken, publishOperatorAccess } from '../src/console/operator-token.ts'
 import { type Check, startOpsServer } from '../src/console/ops-server.ts'
-import { createDeliverer, type Deliverer } from '../src/deliver/deliverer.ts'
-import { createDeliveryHandler } from '../src/deliver/delivery-job.ts'
-import { createReporter } from '../src/deliver/report.ts'
 import type { BeforeQueueScan } from '../src/ingress/before-queue.ts'
-import { createRelayControl } from '../src/ingress/relay-control.ts'
 import { type Ingress, startIngress } from '../src/ingress/server.ts'
-import { type Config, enabledPlugin } from '../src/platform/config.ts'
+import type { Config } from '../src/platform/config.ts'
 import { configChanges } from '../src/platform/config-diff.ts'
 import { configWarnings } from '../src/platform/config-rules.ts'
 import type { Log } from '../src/platform/log.ts'
-import { createMetrics, type Metrics } from '../src/platform/metrics.ts'
-import { createBeforeQueueScan } from '../src/scan/before-queue.ts'
-import { createLimit } from '../src/scan/limit.ts'
-import { createScanHandler } from '../src/scan/scan-job.ts'
-import { createGiveUp } from '../src/spool/dead-letter.ts'
+import { createMetrics } from '../src/platform/metrics.ts'
+import { startQuarantineUpkeep } from '../src/spool/expiry.ts'
 import { refreshLedgerGauges, refreshQueueGauges } from '../src/spool/gauges.ts'
 import { createOperations, runOperation } from '../src/spool/operations.ts'
 import { startPressureGauge } from '../src/spool/pressure.ts'
+import { createQuarantineOperations } from '../src/spool/quarantine-operations.ts'
+import { readReleaseKey } from '../src/spool/release-key.ts'
 import { startSweeper } from '../src/spool/sweep.ts'
-import { startWorker } from '../src/spool/worker.ts'
-import type { Backends } from '../src/storage/backends.ts'
 import { createEdge, type Edge } from './edge.ts'
 import { takenAtOnce, tellChanges } from './reload.ts'
 import type { Role } from './roles.ts'
 import { type EmbeddedScanners, startEmbeddedScanners } from './scanners.ts'
+import { type Delivery, type Parts, startDelivery, startScanning } from './stages.ts'
 
 export type Gateway = Readonly<{
   smtp: readonly Readonly<{ address: string; port: number }>[]
@@ -72,7 +66,9 @@ export async function serve(initial: Config, { roles, log }: { roles: readonly R
   }
 
   try {
-    const parts = { config, backends, log, metrics, now }
+    const store = await openPolicyStore({ dataDir: config.data_dir, log })
+    undo.push(() => store.close())
+    const parts: Parts = { config, backends, store, log, metrics, now }
     const refreshLedger = () =>
       refreshLedgerGauges(backends, metrics).catch(error => log.warn({ why: String(error) }, 'ledger-failed'))
     await refreshLedger()
@@ -81,7 +77,11 @@ export async function serve(initial: Config, { roles, log }: { roles: readonly R
     const sweeper = startSweeper(backends, now, SWEEP_INTERVAL, log)
     undo.push(() => sweeper.stop())
     const token = mintOperatorToken()
-    const operations = createOperations({ backends, now, log, metrics, alone: sweeper.alone })
+    const operating = { backends, now, log, metrics, alone: sweeper.alone, resume: () => delivery?.resume() }
+    const releaseKey = () => readReleaseKey(config.data_dir)
+    const operations = createOperations(operating, createQuarantineOperations(operating, { releaseKey }))
+    const upkeep = startQuarantineUpkeep({ ...operating, keep: config.quarantine.keep })
+    undo.push(() => upkeep.stop())
     const ops = await startOpsServer({
       ...config.ops,
       registry: metrics.registry,
@@ -174,77 +174,14 @@ export async function serve(initial: Config, { roles, log }: { roles: readonly R
   }
 }
 
-type Parts = Readonly<{ config: Config; backends: Backends; log: Log; metrics: Metrics; now: () => number }>
-
 /** What all edges of this process share, and how to make one. */
 async function openEdges({
   most,
   undo,
   ...parts
 }: Parts & Readonly<{ most: () => number; undo: (() => Promise<unknown>)[] }>) {
-  const { config, backends, log, metrics } = parts
-  const store = await openPolicyStore({ dataDir: config.data_dir, log })
-  undo.push(() => store.close())
+  const { backends, log, metrics } = parts
   const pressure = await startPressureGauge({ backends, most, metrics, log })
   undo.push(async () => pressure.stop())
-  return (config: Config, beforeQueue: BeforeQueueScan) =>
-    createEdge({ ...parts, config, store, pressure, beforeQueue })
-}
-
-function startScanning(
-  { config, backends, log, metrics, now }: Parts,
-  { scanners, policy }: EmbeddedScanners,
-  wait: () => number,
-) {
-  const retrySchedule = { delays: config.scan.retry_schedule, lifetime: config.delivery.lifetime }
-  const logClean = enabledPlugin(config, 'clamav')?.log_clean ?? false
-  const { concurrency } = config.scan
-  const common = { backends, scanners, policy, limit: createLimit(concurrency), logClean, now, log, metrics }
-  const handle = createScanHandler({ ...common, retrySchedule })
-  const giveUp = createGiveUp(backends.scanJobs, { backends, now, log, metrics })
-  const queue = backends.scanJobs
-  // Some are being read or written down while the scanners have the others.
-  const jobs = 2 * concurrency
-  const worker = startWorker({ stage: 'scan', queue, concurrency: jobs, handle, giveUp, log, metrics })
-  return { beforeQueue: createBeforeQueueScan({ ...common, wait }), stop: () => worker.drain() }
-}
-
-type Delivery = Pick<Deliverer, 'reroute'> & Readonly<{ stop(): Promise<void> }>
-
-function startDelivery({ config, backends, log, metrics, now }: Parts): Delivery {
-  const { concurrency, lifetime, retry_schedule: delays, delay_warning: delayWarning, dsn } = config.delivery
-  const deliverer = createDeliverer({ routes: config.routes, hostname: config.hostname, now, log })
-  const retrySchedule = { delays, lifetime }
-  const { postmaster } = createRelayControl(config.relay, config.hostname)
-  const reporter = createReporter({
-    backends,
-    hostname: config.hostname,
-    enabled: dsn.enabled,
-    perSender: dsn.per_sender,
-    doubleBounceTo: dsn.double_bounce === 'postmaster' ? postmaster : undefined,
-    delayWarning,
-    lifetime,
-    log,
-    metrics,
-  })
-  const handle = createDeliveryHandler({
-    backends,
-    deliverer,
-    reporter,
-    retrySchedule,
-    claimTime: deliverer.longestAttempt,
-    now,
-    log,
-    metrics,
-  })
-  const giveUp = createGiveUp(backends.deliveryJobs, { backends, now, log, metrics })
-  const queue = backends.deliveryJobs
-  const worker = startWorker({ stage: 'delivery', queue, concurrency, handle, giveUp, log, metrics })
-  return {
-    reroute: deliverer.reroute,
-    async stop() {
-      await worker.drain()
-      await deliverer.close()
-    },
-  }
+  return (config: Config, beforeQueue: BeforeQueueScan) => createEdge({ ...parts, config, pressure, beforeQueue })
 }

@@ -33,7 +33,8 @@ export function register(program: Command): void {
     })
 }
 
-async function findController(config: Config): Promise<Controller> {
+/** Throws ExitError when nobody answers who could learn. */
+export async function findController(config: Config): Promise<Controller> {
   const { enabledPlugin } = await import('../../src/platform/config.ts')
   const { readController } = await import('../../local/embedded/controller-file.ts')
   const settings = enabledPlugin(config, 'rspamd')
@@ -56,7 +57,7 @@ function unreadable(error: Error): never {
   throw new ExitError(EXIT.usage, `cannot be read: ${error.message}`)
 }
 
-function inWords({ bayes, detail, fuzzy }: Learned): string {
+export function inWords({ bayes, detail, fuzzy }: Learned): string {
   return [bayes, ...(detail === '' ? [] : [`(${detail})`]), ...(fuzzy ? ['with its fuzzy hashes'] : [])].join(' ')
 }
 

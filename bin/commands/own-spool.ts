@@ -6,6 +6,8 @@ import { EXIT, ExitError } from '../../src/platform/exit.ts'
 import { createLog } from '../../src/platform/log.ts'
 import { createMetrics } from '../../src/platform/metrics.ts'
 import { type Answer, createOperations, runOperation } from '../../src/spool/operations.ts'
+import { createQuarantineOperations } from '../../src/spool/quarantine-operations.ts'
+import { readReleaseKey } from '../../src/spool/release-key.ts'
 import { SpoolError } from '../../src/storage/spool-error.ts'
 
 export type Ask = (name: string, input: unknown) => Promise<Answer>
@@ -27,7 +29,8 @@ export async function withOwnSpool<T>(config: Config, who: string, use: (ask: As
   }
   try {
     const parts = { backends, now: Date.now, log, metrics: createMetrics(), alone }
-    const operations = createOperations(parts)
+    const releaseKey = () => readReleaseKey(dataDir)
+    const operations = createOperations(parts, createQuarantineOperations(parts, { releaseKey }))
     return await use((name, input) => runOperation(operations, name, input, who))
   } finally {
     await backends.close()

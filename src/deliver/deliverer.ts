@@ -66,6 +66,8 @@ export type DeliveryRequest = Readonly<{
   recipients: readonly string[]
   /** Verdict headers. */
   headers: readonly HeaderField[]
+  /** An operator's next hop, for all of them, instead of what the routes say. */
+  to?: string | undefined
 }>
 
 export type Deliverer = Readonly<{
@@ -78,6 +80,8 @@ export type Deliverer = Readonly<{
     onOutcome: (outcomes: Outcome[]) => Promise<void>,
     signal?: AbortSignal,
   ): Promise<void>
+  /** Tries destinations again that it keeps away from: an operator says that their trouble is over. */
+  resume(): void
   /** From now on these routes hold; attempts that are on go their old way. Throws RangeError, changing nothing. */
   reroute(routes: readonly Route[]): void
   /** No `deliver` lasts longer than this, in milliseconds, but for maildirs on a disk that hangs. */
@@ -117,6 +121,11 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
     return createRoutes(written.map(route => ({ connections, messages_per_connection, ...route })))
   }
 
+  /** All to one server, which is met as one of a route that says nothing else. */
+  function routeTo(to: string) {
+    return readRoutes([{ domains: ['*'], to }])
+  }
+
   async function deliver(
     request: DeliveryRequest,
     onOutcome: (outcomes: Outcome[]) => Promise<void>,
@@ -154,7 +163,7 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
       await report(recipients.map(recipient => ({ recipient, kind: 'deferred', nextHop, reply })))
     }
 
-    const groups = groupByRoute([...undecided], routes)
+    const groups = groupByRoute([...undecided], request.to === undefined ? routes : routeTo(request.to))
     await Promise.all([...groups].map(([target, recipients]) => deliverGroup(target, recipients)))
     if (errors.length > 0) throw errors[0]
     if (undecided.size > 0) signal?.throwIfAborted()
@@ -218,7 +227,13 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
     routes = readRoutes(changed)
   }
 
-  return { deliver, reroute, longestAttempt: timeouts.attempt + timeouts.dot, close: sender.close }
+  return {
+    deliver,
+    reroute,
+    resume: destinations.resume,
+    longestAttempt: timeouts.attempt + timeouts.dot,
+    close: sender.close,
+  }
 }
 
 const NO_ROUTE = {

@@ -16,6 +16,7 @@ import type { Deliverer } from './deliverer.ts'
 import type { Settled } from './dsn.ts'
 import { dsnCode, type Outcome } from './outcome.ts'
 import { planDeferral } from './plan-deferral.ts'
+import { releasedEvents } from './released.ts'
 import type { Reporter } from './report.ts'
 
 export type DeliveryHandlerOptions = Readonly<{
@@ -99,11 +100,12 @@ export function createDeliveryHandler(options: DeliveryHandlerOptions) {
       const at = now()
       const ends = settled.filter(({ state }) => state !== 'deferred')
       const reports = content && (await reporter.prepare({ record: record!, content, settled, at }))
+      const events = [...ends.map(eventOf(at)), ...releasedEvents(job, ends, at)]
       for (const one of ends) tell(record!, job, one, options)
       try {
         await together(
           ...(reports?.store ?? []),
-          ...(ends.length === 0 ? [] : [() => records.note(queueId, ends.map(eventOf(at)), ends.map(changeOf))]),
+          ...(ends.length === 0 ? [] : [() => records.note(queueId, events, ends.map(changeOf))]),
           ...(reports?.note ?? []),
           ...follow,
         )
@@ -117,7 +119,7 @@ export function createDeliveryHandler(options: DeliveryHandlerOptions) {
     if (recipients.length === 0) return finish([])
     const content = await messages.open(queueId)
     crashPoint('before-delivery')
-    const request = { message: record.message, content, recipients, headers: job.headers }
+    const request = { message: record.message, content, recipients, headers: job.headers, to: job.to }
     // One after the other: what is left to do follows from what was written.
     let written: Promise<void> = Promise.resolve()
     await deliverer.deliver(
@@ -157,7 +159,7 @@ function settle({ message }: MessageRecord, outcome: Outcome, options: DeliveryH
 /** Counts and logs. */
 function tell(
   { message }: MessageRecord,
-  { queueId, attempt }: DeliveryJob,
+  { queueId, attempt, release }: DeliveryJob,
   { outcome, state, status, said }: Settled,
   { now, log, metrics }: DeliveryHandlerOptions,
 ): void {
@@ -172,6 +174,7 @@ function tell(
   if (state === 'delivered') {
     metrics.deliverySuccesses.inc()
     metrics.messagesDelivered.inc()
+    if (release !== undefined) metrics.quarantineReleased.inc()
   } else if (!(postponed && state === 'deferred')) {
     metrics.deliveryFailures.inc(state)
     if (state === 'failed') metrics.messagesFailed.inc()

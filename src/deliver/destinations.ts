@@ -37,6 +37,8 @@ export type Destination = Readonly<{
 }>
 
 export type Destinations = Readonly<{
+  /** Forgets all trouble: an operator says that it is over. */
+  resume(): void
   /** `endBy` is a point of `performance.now()`. Rejects with the signal's reason only. */
   enter(
     destination: Destination,
@@ -211,6 +213,10 @@ export function createDestinations(options: DestinationsOptions): Destinations {
   }
 
   return {
+    resume() {
+      for (const [name, state] of states) change(state, newHealth(backOff), name)
+    },
+
     async enter(destination, attempt) {
       attempt.signal?.throwIfAborted()
       const state = stateOf(destination)

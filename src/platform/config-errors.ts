@@ -57,7 +57,10 @@ export function describeIssue(issue: z.core.$ZodIssue, value: unknown): string {
     case 'invalid_value':
       return `expected ${oneOf(issue.values)}, not ${show(value)}${didYouMean(value, issue.values)}`
     case 'invalid_union': {
-      if (!('options' in issue)) return `expected a number or text with a unit, not ${show(value)}`
+      if (!('options' in issue)) {
+        const expected = kindsOf(issue).includes('a list') ? 'text or a list' : 'a number or text with a unit'
+        return value === undefined ? `is missing: expected ${expected}` : `expected ${expected}, not ${show(value)}`
+      }
       const options = issue.options as readonly string[]
       if (value === undefined) return `is missing: expected ${oneOf(options)}`
       return `there is no ${show(value)}: expected ${oneOf(options)}${didYouMean(value, options)}`
@@ -72,6 +75,11 @@ export function describeIssue(issue: z.core.$ZodIssue, value: unknown): string {
     default:
       return issue.message
   }
+}
+
+/** What the members of a union would be. */
+function kindsOf({ errors }: z.core.$ZodIssueInvalidUnion): (string | undefined)[] {
+  return errors.flat().map(error => (error.code === 'invalid_type' ? KINDS[error.expected] : undefined))
 }
 
 function oneOf(values: readonly unknown[]): string {

@@ -114,6 +114,12 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe('When and how much to scan'),
+  quarantine: z
+    .strictObject({
+      keep: duration().prefault('30d').describe('What nobody has released by then is discarded; 0s: kept for ever'),
+    })
+    .prefault({})
+    .describe('Mail that is set aside'),
   delivery: delivery.prefault({}).describe('Attempts to hand over'),
   routes: z
     .array(route)

@@ -249,6 +249,13 @@ export function createMetrics({ process = false } = {}) {
     ),
 
     verdicts: counterBy('elemta_verdicts_total', 'Verdicts by decision', 'decision', DECISIONS),
+    quarantineSize: gauge('elemta_quarantine_size', 'Recipients whose mail is in quarantine'),
+    quarantineOldestAge: gauge('elemta_quarantine_oldest_age_seconds', 'Age of the oldest message in quarantine'),
+    quarantineReleased: counter('elemta_quarantine_released_total', 'Recipients released: the next hop has taken it'),
+    quarantineDiscarded: counter('elemta_quarantine_discarded_total', 'Recipients whose mail a person discarded'),
+    quarantineExpired: counter('elemta_quarantine_expired_total', 'Recipients discarded because their time was over'),
+    releasesRefused: counter('elemta_quarantine_releases_refused_total', 'Releases that ended in quarantine again'),
+
     unscannedMessages: counter(
       'elemta_unscanned_messages_total',
       'Messages passed on that a scanner did not see, or with no scanner configured',
@@ -263,17 +270,15 @@ export function createMetrics({ process = false } = {}) {
     clamavScans: counter('elemta_clamav_scans_total', 'ClamAV scans begun'),
     clamavViruses: counter('elemta_clamav_virus_detected_total', 'Scans that found a virus'),
     clamavHeuristics: counter('elemta_clamav_heuristics_total', 'Scans that found something suspicious: Heuristics.*'),
+    clamavIgnored: counter('elemta_clamav_ignored_total', 'Hits of signatures that an operator lets pass'),
+    clamavSignatureStorm: gauge('elemta_clamav_signature_storm', '1 while a signature hits too often to be believed'),
     clamavErrors: counterBy('elemta_clamav_scan_errors_total', 'Scans without a result', 'failure', FAILURES),
     clamavDuration: histogram('elemta_clamav_scan_duration_seconds', 'One ClamAV scan'),
     clamavDatabaseUpdated: gauge(
       'elemta_clamav_database_updated_timestamp',
       'When the signatures were built, seconds since 1970; 0: unknown or the built-in test set',
     ),
-
-    clamavDatabaseVersion: gauge(
-      'elemta_clamav_database_version',
-      'Version of the daily signatures in use; 0: unknown',
-    ),
+    clamavDatabaseVersion: gauge('elemta_clamav_database_version', 'Version of the daily signatures; 0: unknown'),
     clamavUpdateSucceeded: gauge(
       'elemta_clamav_update_success_timestamp',
       'When freshclam last found or fetched the newest signatures, seconds since 1970; 0: never, or not ours to do',

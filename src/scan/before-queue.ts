@@ -11,6 +11,7 @@ import type { Limit } from './limit.ts'
 import { type Refusal, refusalOf } from './refusal.ts'
 import { type ScanResult, scanMessage } from './scan-message.ts'
 import type { Scanner } from './scanner.ts'
+import type { SignatureWatch } from './signature-watch.ts'
 import { tellVerdict } from './tell-verdict.ts'
 import { type ScanPolicy, verdict } from './verdict.ts'
 
@@ -21,6 +22,8 @@ export type BeforeQueueOptions = Readonly<{
   /** Milliseconds that a client is kept waiting for the scanners: may change while we run. */
   wait: () => number
   limit: Limit
+  /** Which signatures do not count as they usually do; none unless given. */
+  signatures?: SignatureWatch
   logClean: boolean
   now: () => number
   log: Log
@@ -41,12 +44,12 @@ export type BeforeQueueAnswer =
 
 /** The answer rejects when the content cannot be read: the client then hears 451. */
 export function createBeforeQueueScan(options: BeforeQueueOptions) {
-  const { scanners, policy, wait, limit, now, metrics } = options
+  const { scanners, policy, wait, limit, signatures, now, metrics } = options
   const { records, deliveryJobs } = options.backends
 
   return async function scanBeforeQueue(message: AcceptedMessage, content: Content): Promise<BeforeQueueAnswer> {
     const result = await scanInTime(message, content)
-    const answer = result === undefined ? late : answerTo(message, result)
+    const answer = result === undefined ? late : await answerTo(message, result)
     metrics.beforeQueue.inc(COUNTED[answer.outcome])
     return answer
   }
@@ -65,10 +68,11 @@ export function createBeforeQueueScan(options: BeforeQueueOptions) {
     return await Promise.race([scan, timeIsUp])
   }
 
-  function answerTo(message: AcceptedMessage, { findings, seconds }: ScanResult): BeforeQueueAnswer {
+  async function answerTo(message: AcceptedMessage, { findings, seconds }: ScanResult): Promise<BeforeQueueAnswer> {
     const { queueId } = message
-    const decided = verdict(findings, policy)
-    const refusal = refusalOf(findings, decided, policy)
+    const exceptions = (await signatures?.look(findings)) ?? {}
+    const decided = verdict(findings, policy, exceptions)
+    const refusal = refusalOf(findings, decided, policy, exceptions)
     if (refusal !== undefined) return refusal
     const at = now()
     const recipients = message.envelope.recipients.map(({ address }) => address)

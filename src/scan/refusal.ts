@@ -5,7 +5,7 @@
 import { type Reply, reply } from '../mail/reply.ts'
 import type { Finding, Verdict } from '../mail/verdict.ts'
 import { isRspamdAction, meaningOf } from './rspamd-action.ts'
-import type { ScanPolicy } from './verdict.ts'
+import { type Exceptions, exceptionFor, type ScanPolicy } from './verdict.ts'
 
 export type Refusal = Readonly<{ outcome: 'reject' | 'defer'; reply: Reply; why: string }>
 
@@ -16,16 +16,20 @@ export function refusalOf(
   findings: readonly Finding[],
   { decision }: Verdict,
   policy: ScanPolicy,
+  exceptions: Exceptions = {},
 ): Refusal | undefined {
   if (decision === 'discard') return undefined
-  const rejections = findings.map(finding => rejectionOf(finding, policy))
+  const rejections = findings.map(finding => rejectionOf(finding, policy, exceptions))
   const rejection = rejections.find(refusal => refusal !== undefined)
   if (rejection !== undefined) return rejection
   if (decision === 'quarantine' || !findings.some(isSoft)) return undefined
   return { outcome: 'defer', reply: comeAgain, why: 'soft reject (Rspamd)' }
 }
 
-function rejectionOf(finding: Finding, { clamav, rspamd }: ScanPolicy): Refusal | undefined {
+function rejectionOf(finding: Finding, { clamav, rspamd }: ScanPolicy, exceptions: Exceptions): Refusal | undefined {
+  if (exceptionFor(finding, exceptions) !== undefined) return undefined
+  // Perhaps it is none: kept, so that it can be had later.
+  if ('signature' in finding && exceptions.storming?.has(finding.signature)) return undefined
   if (finding.kind === 'virus' && clamav?.action === 'reject') {
     const { signature } = finding
     const text = `Message refused: it contains ${signature.replaceAll(/[^!-~]/g, '?')}`

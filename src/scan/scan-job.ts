@@ -1,10 +1,11 @@
 // A scan job's course: read the message, ask the scanners, decide, write the decision down, hand on.
 // Everything that follows from one verdict is one write, so no crash can leave half of it. Nothing is passed on
-// that a required scanner has not seen: the job is deferred and tried again.
-import { deliveryJobId, nextJobId, type ScanJob } from '../mail/job.ts'
+// that a required scanner has not seen: the job is deferred and tried again. What a person releases from quarantine is
+// scanned as everything else, and not caught again for what it was caught for.
+import { deliveryJobId, nextJobId, type Release, type ScanJob } from '../mail/job.ts'
 import { isFinal, type MessageRecord, type RecipientState, type TraceEvent } from '../mail/record.ts'
 import { nextAttemptAt, type RetrySchedule } from '../mail/retry-schedule.ts'
-import type { Verdict } from '../mail/verdict.ts'
+import type { Finding, Verdict } from '../mail/verdict.ts'
 import { crashPoint } from '../platform/crash-point.ts'
 import type { Log } from '../platform/log.ts'
 import type { Metrics } from '../platform/metrics.ts'
@@ -12,8 +13,10 @@ import type { Backends } from '../storage/backends.ts'
 import type { Lease } from '../storage/job-queue.ts'
 import { consequenceOf } from './consequence.ts'
 import type { Limit } from './limit.ts'
+import { reasonsFor, verdictOnRelease } from './released.ts'
 import { scanMessage } from './scan-message.ts'
 import type { Scanner } from './scanner.ts'
+import type { SignatureWatch } from './signature-watch.ts'
 import { tellVerdict } from './tell-verdict.ts'
 import { type ScanPolicy, verdict } from './verdict.ts'
 
@@ -24,6 +27,10 @@ export type ScanHandlerOptions = Readonly<{
   retrySchedule: RetrySchedule
   /** Bounds the messages that the scanners have at the same time. */
   limit: Limit
+  /** Which signatures do not count as they usually do; none unless given. */
+  signatures?: SignatureWatch
+  /** Why a release does not count, undefined when it does; none counts unless given. */
+  releaseFault?: (job: ScanJob & { release: Release }, now: number) => string | undefined
   /** A line in the log for what is delivered as it came, too. */
   logClean: boolean
   now: () => number
@@ -35,7 +42,7 @@ type Write = () => Promise<unknown>
 
 /** The handler for the worker loop on the scan queue. */
 export function createScanHandler(options: ScanHandlerOptions) {
-  const { backends, scanners, policy, limit, now, metrics } = options
+  const { backends, scanners, limit, now, metrics } = options
 
   return async function handleScanJob(lease: Lease<ScanJob>, signal: AbortSignal): Promise<void> {
     const { queueId } = lease.job
@@ -48,10 +55,10 @@ export function createScanHandler(options: ScanHandlerOptions) {
     crashPoint('before-scan')
     const { message } = record
     const { findings, seconds } = await limit(() => scanMessage({ scanners, message, content, metrics, signal }))
-    const decided = verdict(findings, policy)
+    const at = now()
+    const decided = await decide(lease.job, record, waiting, findings, at, options)
     crashPoint('after-scan')
 
-    const at = now()
     const story: TraceEvent[] = [
       { at, event: 'scanned', findings, seconds },
       { at, event: 'verdict', decision: decided.decision, why: decided.why },
@@ -61,6 +68,7 @@ export function createScanHandler(options: ScanHandlerOptions) {
     const { state, writes } = writesFor(decided, record, waiting, lease, story, at, options)
     await write(...writes)
     crashPoint('after-verdict')
+    if (lease.job.release !== undefined && state === 'quarantined') metrics.releasesRefused.inc(waiting.length)
     tellVerdict(decided, { message, recipients: waiting, state, findings, seconds, at }, options)
   }
 }
@@ -68,6 +76,22 @@ export function createScanHandler(options: ScanHandlerOptions) {
 function unfinished(record: MessageRecord, job: ScanJob): string[] {
   const open = new Set(record.recipients.filter(({ state }) => !isFinal(state)).map(({ recipient }) => recipient))
   return job.recipients.filter(recipient => open.has(recipient))
+}
+
+async function decide(
+  job: ScanJob,
+  record: MessageRecord,
+  recipients: readonly string[],
+  findings: readonly Finding[],
+  at: number,
+  { policy, signatures, releaseFault }: ScanHandlerOptions,
+): Promise<Verdict> {
+  const exceptions = (await signatures?.look(findings)) ?? {}
+  const { release } = job
+  if (release === undefined) return verdict(findings, policy, exceptions)
+  const fault = releaseFault === undefined ? 'releases are not taken here' : releaseFault({ ...job, release }, at)
+  const released = fault === undefined ? reasonsFor(record, recipients, policy) : []
+  return verdictOnRelease(verdict(findings, policy, { ...exceptions, released }), release, fault)
 }
 
 /** Where the verdict leaves the recipients, and what it changes, in the order that is safe to stop in. */
@@ -88,7 +112,7 @@ function writesFor(
   }
   const done: Write = () => scanJobs.done(lease)
 
-  const consequence = consequenceOf(decided, message, recipients, at, deliveryJobId(job))
+  const consequence = consequenceOf(decided, message, recipients, at, deliveryJobId(job), job.release)
   if (consequence !== undefined) {
     const { state, events, delivery, removeContent } = consequence
     const writes = [

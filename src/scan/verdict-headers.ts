@@ -10,6 +10,8 @@ export type HeaderOptions = Readonly<{
   spam: boolean
   /** Also tell about messages that are no spam, and what rspamd wants to add. */
   addHeaders: boolean
+  /** In place of Infected or Suspicious, where the finding does not count. */
+  statusOf?: (finding: Finding) => 'Ignored' | 'Released' | undefined
 }>
 
 /** The fields for these findings, safe to put in front of a message. A scanner that did not scan is always told. */
@@ -25,14 +27,14 @@ export function verdictHeaders(findings: readonly Finding[], options: HeaderOpti
 
 type NameAndValue = readonly [name: string, value: string]
 
-function fieldsFor(finding: Finding, { spam, addHeaders }: HeaderOptions): NameAndValue[] {
+function fieldsFor(finding: Finding, { spam, addHeaders, statusOf }: HeaderOptions): NameAndValue[] {
   switch (finding.kind) {
     case 'clean':
       return virusStatus('Clean')
     case 'virus':
-      return virusStatus(`Infected (${finding.signature})`)
+      return virusStatus(`${statusOf?.(finding) ?? 'Infected'} (${finding.signature})`)
     case 'heuristic':
-      return virusStatus(`Suspicious (${finding.signature})`)
+      return virusStatus(`${statusOf?.(finding) ?? 'Suspicious'} (${finding.signature})`)
     case 'scored': {
       if (!spam && !addHeaders) return []
       const score = finding.score.toFixed(2)

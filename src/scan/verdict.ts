@@ -1,6 +1,7 @@
 // From findings to a decision: a pure function that says why. Each finding has an opinion; the strictest wins, in the
 // order of STRICTNESS. So a virus is never overridden, and a scanner that could not scan keeps the mail from being
-// passed on, but not from being quarantined for what the other one found.
+// passed on, but not from being quarantined for what the other one found. Exceptions, which people make or a storm of
+// false positives does, take a finding its say, and are told in the reason.
 // After the 250 nothing can be rejected without sending backscatter: `reject` means quarantine.
 import type { Decision, Finding, ScannerName, Verdict } from '../mail/verdict.ts'
 import { isRspamdAction, meaningOf } from './rspamd-action.ts'
@@ -44,10 +45,20 @@ const STOCK_TAG_SCORE = 6
 
 type Opinion = Readonly<{ decision: Decision; why: string; spam?: boolean }>
 
-export function verdict(findings: readonly Finding[], policy: ScanPolicy): Verdict {
+/** Findings that do not count as they usually do. */
+export type Exceptions = Readonly<{
+  /** Signatures that an operator lets pass. */
+  ignored?: ReadonlySet<string>
+  /** Signatures that hit so often that they are taken for wrong: what they find is kept, not dropped. */
+  storming?: ReadonlySet<string>
+  /** What the message was set aside for, and was released from. */
+  released?: readonly Finding[]
+}>
+
+export function verdict(findings: readonly Finding[], policy: ScanPolicy, exceptions: Exceptions = {}): Verdict {
   const all = [...findings, ...missing(findings, policy)]
   if (all.length === 0) return { decision: 'deliver', why: 'no scanner configured', headers: [] }
-  const opinions = all.map(finding => opinionOn(finding, policy))
+  const opinions = all.map(finding => exceptionalOpinionOn(finding, policy, exceptions))
   const decision = STRICTNESS.find(candidate => opinions.some(opinion => opinion.decision === candidate))!
   const decisive = opinions.filter(opinion => opinion.decision === decision)
   const passed = decision === 'deliver' || decision === 'tag'
@@ -56,8 +67,39 @@ export function verdict(findings: readonly Finding[], policy: ScanPolicy): Verdi
   return {
     decision,
     why: decisive.map(({ why }) => why).join(', '),
-    headers: passed ? verdictHeaders(all, { spam, addHeaders }) : [],
+    headers: passed ? verdictHeaders(all, { spam, addHeaders, statusOf: of => exceptionFor(of, exceptions) }) : [],
   }
+}
+
+/** The findings that have a message set aside, or worse: what a release is from. */
+export function reasonsOf(findings: readonly Finding[], policy: ScanPolicy): Finding[] {
+  return findings.filter(finding => ['quarantine', 'discard'].includes(opinionOn(finding, policy).decision))
+}
+
+/** Whether it is the same that was found: that signature, or spam again, whatever its score is by now. */
+export function isSameFinding(one: Finding, other: Finding): boolean {
+  if ('signature' in one) return 'signature' in other && one.signature === other.signature
+  return one.kind === 'scored' && other.kind === 'scored'
+}
+
+/** Undefined where a finding counts as it always does. */
+export function exceptionFor(finding: Finding, { ignored, released }: Exceptions): 'Ignored' | 'Released' | undefined {
+  if ('signature' in finding && ignored?.has(finding.signature)) return 'Ignored'
+  return released?.some(reason => isSameFinding(reason, finding)) ? 'Released' : undefined
+}
+
+function exceptionalOpinionOn(finding: Finding, policy: ScanPolicy, exceptions: Exceptions): Opinion {
+  const opinion = opinionOn(finding, policy)
+  const exception = exceptionFor(finding, exceptions)
+  // An action of rspamd's that nobody knows is still to be asked about again.
+  if (exception !== undefined && opinion.decision !== 'rescan') {
+    return { decision: 'deliver', why: `${opinion.why}, ${exception.toLowerCase()}` }
+  }
+  const storming = 'signature' in finding && exceptions.storming?.has(finding.signature)
+  if (storming && opinion.decision === 'discard') {
+    return { decision: 'quarantine', why: `${opinion.why}, a signature that hits too often to be believed` }
+  }
+  return opinion
 }
 
 /** A scanner that has to be passed and says nothing could not scan. */

@@ -14,6 +14,8 @@ export type OperationParts = Readonly<{
   metrics: Metrics
   /** Runs `act` while no sweep and no other act is at work on deferrals. */
   alone<T>(act: () => Promise<T>): Promise<T>
+  /** Tries destinations again that delivery keeps away from. */
+  resume?(): void
 }>
 
 /** `who` is the person's name, as told by whoever calls. */

@@ -188,7 +188,7 @@ function enqueueJob({ backends }: OperationParts, job: Job): Promise<void> {
 }
 
 /** The content goes with the last recipient. */
-async function contentRemoval(
+export async function contentRemoval(
   { backends }: OperationParts,
   queueId: string,
   ended: readonly string[],

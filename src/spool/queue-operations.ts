@@ -41,7 +41,10 @@ export function createQueueOperations(parts: OperationParts): Operations {
         : await Promise.all(messages.map(message => changeMessage(parts, message, change, who, meant)))
       return { ...summary(changes), unknown, ...(next !== undefined && { next }) }
     }
-    return selection.dryRun ? onePage() : alone(onePage)
+    if (selection.dryRun) return onePage()
+    // Who says "now" means it, whatever was wrong with the way there.
+    if (change.action === 'retry' || change.action === 'release') parts.resume?.()
+    return alone(onePage)
   }
 
   const acts = (action: Exclude<Change['action'], 'reroute'>) =>

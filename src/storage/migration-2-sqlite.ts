@@ -11,7 +11,7 @@ export const WAITING = "state IN ('deferred', 'held', 'quarantined')"
 export const NOT_HELD = `due_at < ${HELD}`
 
 export const LISTED_INDEXES = `
-  CREATE INDEX deferrals_tally ON deferrals (accepted_at, recipients) WHERE ${NOT_HELD};
+  CREATE INDEX deferrals_tally ON deferrals (accepted_at, recipients, due_at) WHERE ${NOT_HELD};
   CREATE INDEX recipients_waiting ON recipients (${DOMAIN}, queue_id, recipient, state) WHERE ${WAITING};`
 
 export const FROM_1_TO_2 = `

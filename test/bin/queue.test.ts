@@ -131,6 +131,16 @@ test('a message that is being delivered is left alone: 75', async () => {
   await gateway.settled(queueId, 'deferred')
 })
 
+test('a message is sent elsewhere than the routes say', async () => {
+  const other = await startNextHop({})
+  const queueId = await deferred('bob@example.com')
+  const { code, out } = await run('queue', 'reroute', queueId, '--to', other.url)
+  expect([code, out]).toEqual([0, 'rerouted: 1 message, 1 recipient\n'])
+  await gateway.settled(queueId, 'delivered')
+  expect([other.messages.length, nextHop.messages.length]).toEqual([1, 0])
+  await other.close()
+})
+
 test('mailq and postqueue print what scripts parse', async () => {
   expect((await run('mailq')).out).toBe('Mail queue is empty\n')
   expect((await run('postqueue', '-j')).out).toBe('')

@@ -82,7 +82,7 @@ const tricks: [string, string][] = [
   ['DECnet', '<elsewhere.test::victim@example.com>'],
   ['a slash', '<victim/elsewhere.test@elsewhere.test/example.com>'],
   ['a pipe', '<"|/bin/mail victim@elsewhere.test"@example.com>'],
-  ['a parameter of somebody else', '<bob@example.com> ORCPT=rfc822;victim@elsewhere.test'],
+  ['a parameter of somebody else', '<bob@example.com> RRVS=2014-04-03T23:01:00Z'],
   ['no domain', '<victim>'],
   ['an empty domain', '<victim@>'],
   ['the null path', '<>'],

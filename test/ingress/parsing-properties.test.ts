@@ -122,7 +122,7 @@ describe('an address', () => {
         const command = asCommand(`MAIL FROM:<${parsed.address}> SMTPUTF8`)
         expect(command).toMatchObject({ verb: 'MAIL', path: parsed.address, smtputf8: true })
         if (parsed.address === '') return
-        expect(asCommand(`RCPT TO:<${parsed.address}>`)).toEqual({ verb: 'RCPT', path: parsed.address })
+        expect(asCommand(`RCPT TO:<${parsed.address}>`)).toMatchObject({ verb: 'RCPT', path: parsed.address })
       }),
       many,
     )

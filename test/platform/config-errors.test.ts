@@ -119,7 +119,7 @@ describe('one mistake', () => {
     [
       'an unknown kind of next hop',
       'routes: [{ domains: ["*"], to: "http://x:1" }]',
-      '1:32: routes[0].to: expected maildir:PATH, smtp://HOST:PORT or lmtp://HOST:PORT, not "http://x:1"',
+      '1:32: routes[0].to: expected maildir:PATH, smtp://HOST:PORT, smtps://HOST:PORT, lmtp://HOST:PORT or mx:, not "http://x:1"',
     ],
     [
       'a next hop without a port',
@@ -145,7 +145,7 @@ describe('one mistake', () => {
     [
       'a retry without a pause',
       'delivery: { retry_schedule: [0s] }',
-      '1:30: delivery.retry_schedule[0]: a wait of 0s would retry without a pause',
+      '1:29: delivery.retry_schedule: a wait of 0s, or none at all, would retry without a pause',
     ],
     ['the same key twice', 'hostname: a.example\nhostname: b.example', '2:1: the same key stands here twice'],
     ['a tab', 'limits:\n\trecipients: 5', '2:1: not valid YAML: Tabs are not allowed as indentation'],
@@ -258,7 +258,7 @@ test('a group without its required keys does not hide what is wrong elsewhere', 
   expect(problemsOf(yaml)).toEqual([
     'elemta.yaml:1:35: listeners[1].port: port 25 is taken by listeners[0]',
     'elemta.yaml:3:5: routes[0].domains: is missing: expected a list',
-    'elemta.yaml:3:5: routes[0].to: is missing: expected text',
+    'elemta.yaml:3:5: routes[0].to: is missing: expected text or a list',
   ])
 })
 

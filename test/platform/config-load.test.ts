@@ -77,7 +77,7 @@ describe('defaults', () => {
       { name: 'rspamd', enabled: true, config: { host: '127.0.0.1', port: 11_333 } },
     ])
     expect(config.listeners).toEqual([{ address: '127.0.0.1', port: 2525, mode: 'mx' }])
-    expect(config.routes).toEqual([{ domains: ['*'], to: 'maildir:./data/maildir' }])
+    expect(config.routes).toMatchObject([{ domains: ['*'], to: 'maildir:./data/maildir', tls: 'may' }])
     expect(config.relay).toEqual({ domains: [], networks: [] })
     expect(config.limits.message_size).toBe(25 * 1024 * 1024)
     expect(config.delivery.lifetime).toBe(5 * 24 * 3_600_000)

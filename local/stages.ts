@@ -1,0 +1,113 @@
+// The stages behind the ingress as the embedded home runs them: workers on their queues, made from the configuration.
+import { createDeliverer, type Deliverer } from '../src/deliver/deliverer.ts'
+import { createDeliveryHandler } from '../src/deliver/delivery-job.ts'
+import { createReporter } from '../src/deliver/report.ts'
+import { createRelayControl } from '../src/ingress/relay-control.ts'
+import { releaseFault } from '../src/mail/release.ts'
+import { type Config, enabledPlugin } from '../src/platform/config.ts'
+import { createDns } from '../src/platform/dns.ts'
+import type { Log } from '../src/platform/log.ts'
+import type { Metrics } from '../src/platform/metrics.ts'
+import { createBeforeQueueScan } from '../src/scan/before-queue.ts'
+import { createLimit } from '../src/scan/limit.ts'
+import { createScanHandler } from '../src/scan/scan-job.ts'
+import { createSignatureWatch } from '../src/scan/signature-watch.ts'
+import { createGiveUp } from '../src/spool/dead-letter.ts'
+import { readReleaseKey } from '../src/spool/release-key.ts'
+import { startWorker } from '../src/spool/worker.ts'
+import type { Backends } from '../src/storage/backends.ts'
+import type { PolicyStore } from '../src/storage/policy-store.ts'
+import type { EmbeddedScanners } from './scanners.ts'
+
+/** What every stage has. */
+export type Parts = Readonly<{
+  config: Config
+  backends: Backends
+  store: PolicyStore
+  log: Log
+  metrics: Metrics
+  now: () => number
+}>
+
+/** `wait` says how long a client may be kept for the scanners, in milliseconds. */
+export function startScanning(
+  { config, backends, store, log, metrics, now }: Parts,
+  { scanners, policy }: EmbeddedScanners,
+  wait: () => number,
+) {
+  const retrySchedule = { delays: config.scan.retry_schedule, lifetime: config.delivery.lifetime }
+  const logClean = enabledPlugin(config, 'clamav')?.log_clean ?? false
+  const { concurrency } = config.scan
+  const signatures = createSignatureWatch({ store, now, log, metrics })
+  const common = {
+    backends,
+    scanners,
+    policy,
+    limit: createLimit(concurrency),
+    signatures,
+    logClean,
+    now,
+    log,
+    metrics,
+  }
+  const handle = createScanHandler({
+    ...common,
+    retrySchedule,
+    releaseFault: (job, at) => releaseFault(readReleaseKey(config.data_dir), job, at),
+  })
+  const giveUp = createGiveUp(backends.scanJobs, { backends, now, log, metrics })
+  const queue = backends.scanJobs
+  // Some are being read or written down while the scanners have the others.
+  const jobs = 2 * concurrency
+  const worker = startWorker({ stage: 'scan', queue, concurrency: jobs, handle, giveUp, log, metrics })
+  return {
+    beforeQueue: createBeforeQueueScan({ ...common, wait }),
+    async stop() {
+      await worker.drain()
+      signatures.stop()
+    },
+  }
+}
+
+export type Delivery = Pick<Deliverer, 'reroute' | 'resume'> & Readonly<{ stop(): Promise<void> }>
+
+export function startDelivery({ config, backends, store, log, metrics, now }: Parts): Delivery {
+  const { concurrency, lifetime, retry_schedule: delays, delay_warning: delayWarning, dsn } = config.delivery
+  const { routes, hostname } = config
+  const dns = createDns(config.dns)
+  const deliverer = createDeliverer({ routes, hostname, dns, store, concurrency, now, log, metrics })
+  const retrySchedule = { delays, lifetime }
+  const { postmaster } = createRelayControl(config.relay, hostname)
+  const reporter = createReporter({
+    backends,
+    hostname,
+    enabled: dsn.enabled,
+    perSender: dsn.per_sender,
+    doubleBounceTo: dsn.double_bounce === 'postmaster' ? postmaster : undefined,
+    delayWarning,
+    lifetime,
+    log,
+    metrics,
+  })
+  const handle = createDeliveryHandler({
+    backends,
+    deliverer,
+    reporter,
+    retrySchedule,
+    claimTime: deliverer.longestAttempt,
+    now,
+    log,
+    metrics,
+  })
+  const giveUp = createGiveUp(backends.deliveryJobs, { backends, now, log, metrics })
+  const queue = backends.deliveryJobs
+  const worker = startWorker({ stage: 'delivery', queue, concurrency, handle, giveUp, log, metrics })
+  return {
+    reroute: deliverer.reroute,
+    resume: deliverer.resume,
+    async stop() {
+      await worker.drain()
+      await deliverer.close()
+    },
+  }
+}

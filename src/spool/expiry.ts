@@ -1,0 +1,86 @@
+// The end of what nobody wanted: mail that is in quarantine for longer than `keep` is discarded, with an event that
+// says so. Done in batches by a timer, between other changes, so that whoever is releasing a message is first. The
+// timer also keeps the gauges of the quarantine.
+import type { AcceptedMessage, MessageRecord } from '../mail/record.ts'
+import { formatDuration } from '../platform/config-units.ts'
+import type { OperationParts } from './operation.ts'
+import { contentRemoval } from './queue-changes.ts'
+
+type Options = OperationParts & Readonly<{ /** Milliseconds; 0: for ever. */ keep: number }>
+
+const BATCH = 200
+
+/** One pass. Returns the recipients that were discarded. */
+export async function expireQuarantine({ keep, ...parts }: Options): Promise<number> {
+  if (keep === 0) return 0
+  const { backends, now, alone } = parts
+  const filter = { states: ['quarantined'], before: now() - keep } as const
+  let expired = 0
+  for (let after: string | undefined; ; ) {
+    const page = await backends.records.listRecipients(filter, { limit: BATCH, ...(after !== undefined && { after }) })
+    for (const queueId of new Set(page.recipients.map(({ queueId }) => queueId))) {
+      expired += await alone(() => expireMessage(parts, queueId, keep))
+    }
+    after = page.next
+    if (after === undefined) return expired
+  }
+}
+
+async function expireMessage(parts: OperationParts, queueId: string, keep: number): Promise<number> {
+  const { backends, now, log, metrics } = parts
+  const { records, together } = backends
+  const record = await records.get(queueId)
+  const recipients = record === undefined ? [] : overdue(record, now() - keep)
+  if (recipients.length === 0) return 0
+  const why = `nobody released it within ${formatDuration(keep)}`
+  const changes = recipients.map(recipient => ({ recipient, state: 'discarded' as const }))
+  const removal = await contentRemoval(parts, queueId, recipients)
+  await together(() => records.note(queueId, [{ at: now(), event: 'discarded', recipients, why }], changes), ...removal)
+  metrics.quarantineExpired.inc(recipients.length)
+  log.info({ queueId, recipients: recipients.length, why }, 'quarantine-expired')
+  return recipients.length
+}
+
+/** Those in quarantine since before `since`: a message may come into it long after it was accepted. */
+function overdue({ message, recipients, events }: MessageRecord, since: number): string[] {
+  return recipients
+    .filter(({ state }) => state === 'quarantined')
+    .map(({ recipient }) => recipient)
+    .filter(recipient => quarantinedAt(message, events, recipient) <= since)
+}
+
+function quarantinedAt({ acceptedAt }: AcceptedMessage, events: MessageRecord['events'], recipient: string): number {
+  const last = events.findLast(event => event.event === 'quarantined' && event.recipients.includes(recipient))
+  return last?.at ?? acceptedAt
+}
+
+/** Sizes and ages, in recipients and seconds since acceptance. */
+export async function refreshQuarantineGauges({ backends, metrics, now }: OperationParts): Promise<void> {
+  const { records } = backends
+  const [{ states }, { recipients }] = await Promise.all([
+    records.tally(),
+    records.listRecipients({ states: ['quarantined'] }, { limit: 1 }),
+  ])
+  const oldest = recipients[0]?.acceptedAt
+  metrics.quarantineSize.set(states.quarantined)
+  metrics.quarantineOldestAge.set(oldest === undefined ? 0 : Math.max(0, (now() - oldest) / 1000))
+}
+
+/** Every `interval` milliseconds until stopped, and once at the start. */
+export function startQuarantineUpkeep(options: Options, interval = 60_000): Readonly<{ stop(): Promise<void> }> {
+  let pass: Promise<unknown> = Promise.resolve()
+  const run = () => {
+    pass = pass
+      .then(() => expireQuarantine(options))
+      .then(() => refreshQuarantineGauges(options))
+      .catch(error => options.log.error({ why: String(error) }, 'quarantine-upkeep-failed'))
+  }
+  run()
+  const timer = setInterval(run, interval)
+  return {
+    async stop() {
+      clearInterval(timer)
+      await pass
+    },
+  }
+}
