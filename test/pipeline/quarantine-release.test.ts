@@ -15,7 +15,8 @@ beforeAll(async () => {
     { domains: ['example.com'], to: nextHop.url },
   ]
   const relay = { domains: ['example.com', 'down.example.com'], networks: [] }
-  gateway = await startGateway({ config: { ...withScanners(inject('clamav'), inject('rspamd')), routes, relay } })
+  const rspamd = { ...inject('rspamd'), controller_port: inject('rspamd').controllerPort }
+  gateway = await startGateway({ config: { ...withScanners(inject('clamav'), rspamd), routes, relay } })
 })
 
 afterAll(async () => {
@@ -80,8 +81,31 @@ test('what the next hop has not taken is not told as released', async () => {
   const { stdout, code } = await gateway.elemta('quarantine', 'release', queueId)
   expect(stdout).toMatch(/queued, not delivered yet: connection refused/)
   expect(code).toBe(75)
-  const record = await gateway.record(queueId)
-  expect(record!.events.map(({ event }) => event)).not.toContain('released')
+  const released = { event: 'released', recipients: ['bob@down.example.com'], by: expect.any(String) }
+  expect((await gateway.record(queueId))!.events).not.toContainEqual(expect.objectContaining(released))
+
+  await gateway.elemta('queue', 'reroute', queueId, '--to', nextHop.url)
+  const { events } = await gateway.settled(queueId, 'delivered')
+  expect(events.at(-1)).toMatchObject(released)
+})
+
+test('nobody releases anything without the token', async () => {
+  const queueId = await quarantined(spam(), 'erin@example.com')
+  const init = {
+    method: 'POST',
+    body: JSON.stringify({ ids: [queueId] }),
+    headers: { 'content-type': 'application/json' },
+  }
+  const response = await fetch(`http://127.0.0.1:${gateway.opsPort}/v1/quarantine/release`, init)
+  expect(response.status).toBe(401)
+  expect((await gateway.record(queueId))!.recipients).toMatchObject([{ state: 'quarantined' }])
+})
+
+test('rspamd is told what it was', async () => {
+  const queueId = await quarantined(virus(), 'frank@example.com')
+  const { stdout, stderr } = await gateway.elemta('quarantine', 'discard', queueId, '--learn', 'spam')
+  expect(stdout).toContain('discarded')
+  expect(stderr).toMatch(new RegExp(`${queueId} as spam: (learned|known|skipped)`))
 })
 
 test('lists, shows and discards', async () => {
