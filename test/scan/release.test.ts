@@ -46,7 +46,7 @@ afterEach(async () => {
   await home.dispose()
 })
 
-type Scan = Readonly<{ release?: Release; policy?: ScanPolicy; key?: Buffer | undefined }>
+type Scan = Readonly<{ again?: true; release?: Release; policy?: ScanPolicy; key?: Buffer | undefined }>
 
 /** Runs a scan job for these recipients, and returns what is then known of them. */
 async function scan(queueId: string, recipients: readonly string[], findings: readonly Finding[], options: Scan = {}) {
@@ -55,7 +55,10 @@ async function scan(queueId: string, recipients: readonly string[], findings: re
   const id = `${queueId}/scan/1/${++jobs}`
   const before = (await backends.records.get(queueId))!
   const changes = recipients
-    .filter(recipient => before.recipients.some(one => one.recipient === recipient && one.state === 'quarantined'))
+    .filter(
+      recipient =>
+        !options.again && before.recipients.some(one => one.recipient === recipient && one.state === 'quarantined'),
+    )
     .map(recipient => ({ recipient, state: 'queued' as const }))
   await backends.records.note(queueId, [], changes)
   await backends.scanJobs.enqueue({ kind: 'scan', id, queueId, recipients, attempt: 1, ...(release && { release }) })
@@ -175,6 +178,18 @@ test('a release that comes again for what is delivered changes nothing', async (
   expect(states).toEqual({ [A]: 'delivered' })
   expect(events.at(-1)).toMatchObject({ event: 'verdict', decision: 'deliver' })
   expect(await backends.deliveryJobs.tally()).toMatchObject({ incoming: { jobs: 0 }, active: { jobs: 0 } })
+})
+
+test('a release that has led back into quarantine is used up', async () => {
+  const queueId = await caughtFor([clean, scored(17)])
+  const release = releaseOf(queueId)
+  await home.advance(1000)
+  const now = [virus('New'), scored(17)]
+  expect((await scan(queueId, [A], now, { release })).states).toEqual({ [A]: 'quarantined' })
+  // The same job, handed out once more; and a copy of it, when the recipient is on his way for another reason.
+  expect((await scan(queueId, [A], now, { release, again: true })).states).toEqual({ [A]: 'quarantined' })
+  const copied = await scan(queueId, [A], now, { release })
+  expect(copied).toMatchObject({ states: { [A]: 'quarantined' }, why: 'not released: New (ClamAV)' })
 })
 
 test('a release whose scan fails waits, and is still one', async () => {
