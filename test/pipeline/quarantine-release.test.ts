@@ -7,14 +7,17 @@ import { withScanners } from './scanners.ts'
 
 let gateway: Gateway
 let nextHop: NextHop
+let refusing: NextHop
 
 beforeAll(async () => {
   nextHop = await startNextHop()
+  refusing = await startNextHop({ rcpt: '550 5.1.1 No such user' })
   const routes = [
     { domains: ['down.example.com'], to: 'smtp://127.0.0.1:1' },
+    { domains: ['refusing.example.com'], to: refusing.url },
     { domains: ['example.com'], to: nextHop.url },
   ]
-  const relay = { domains: ['example.com', 'down.example.com'], networks: [] }
+  const relay = { domains: ['example.com', 'down.example.com', 'refusing.example.com'], networks: [] }
   const rspamd = { ...inject('rspamd'), controller_port: inject('rspamd').controllerPort }
   gateway = await startGateway({ config: { ...withScanners(inject('clamav'), rspamd), routes, relay } })
 })
@@ -22,6 +25,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await gateway?.[Symbol.asyncDispose]()
   await nextHop?.close()
+  await refusing?.close()
 })
 
 const spam = () => mail({ header: ['X-Spam-Flag: NO'], body: `${gtube()}\r\n` })
@@ -87,6 +91,15 @@ test('what the next hop has not taken is not told as released', async () => {
   await gateway.elemta('queue', 'reroute', queueId, '--to', nextHop.url)
   const { events } = await gateway.settled(queueId, 'delivered')
   expect(events.at(-1)).toMatchObject(released)
+})
+
+test('what the next hop refuses is told as that', async () => {
+  const queueId = await quarantined(spam(), 'bob@refusing.example.com')
+  const { stdout, code } = await gateway.elemta('quarantine', 'release', queueId)
+  expect(stdout).toContain('not delivered: 550 5.1.1 No such user')
+  expect(code).toBe(1)
+  const { events } = await gateway.settled(queueId, 'failed')
+  expect(events.map(({ event }) => event)).not.toContain('released')
 })
 
 test('nobody releases anything without the token', async () => {
