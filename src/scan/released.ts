@@ -7,14 +7,20 @@ import type { MessageRecord } from '../mail/record.ts'
 import type { Finding, Verdict } from '../mail/verdict.ts'
 import { isSameFinding, reasonsOf, type ScanPolicy } from './verdict.ts'
 
-/** The findings that had the message set aside for every one of these recipients, when it last was. */
+/**
+ * The findings that had the message set aside for every one of these recipients, when it last was before the release:
+ * what was found later was not what the person has seen.
+ */
 export function reasonsFor(
   { events }: MessageRecord,
   recipients: readonly string[],
+  releasedAt: number,
   policy: ScanPolicy,
 ): readonly Finding[] {
   const [first = [], ...others] = recipients.map(recipient => {
-    const at = events.findLastIndex(event => event.event === 'quarantined' && event.recipients.includes(recipient))
+    const at = events.findLastIndex(event => {
+      return event.event === 'quarantined' && event.at <= releasedAt && event.recipients.includes(recipient)
+    })
     // The scan that led to it is written down with it, and before it.
     const scanned = events.slice(0, Math.max(at, 0)).findLast(event => event.event === 'scanned')
     return scanned?.event === 'scanned' ? reasonsOf(scanned.findings, policy) : []

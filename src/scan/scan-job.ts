@@ -73,8 +73,10 @@ export function createScanHandler(options: ScanHandlerOptions) {
   }
 }
 
-function unfinished(record: MessageRecord, job: ScanJob): string[] {
-  const open = new Set(record.recipients.filter(({ state }) => !isFinal(state)).map(({ recipient }) => recipient))
+function unfinished({ recipients }: MessageRecord, job: ScanJob): string[] {
+  // A release that has led back into quarantine is used up, should its job come again.
+  const isOver = (state: RecipientState) => isFinal(state) || (job.release !== undefined && state === 'quarantined')
+  const open = new Set(recipients.filter(({ state }) => !isOver(state)).map(({ recipient }) => recipient))
   return job.recipients.filter(recipient => open.has(recipient))
 }
 
@@ -90,7 +92,7 @@ async function decide(
   const { release } = job
   if (release === undefined) return verdict(findings, policy, exceptions)
   const fault = releaseFault === undefined ? 'releases are not taken here' : releaseFault({ ...job, release }, at)
-  const released = fault === undefined ? reasonsFor(record, recipients, policy) : []
+  const released = fault === undefined ? reasonsFor(record, recipients, release.at, policy) : []
   return verdictOnRelease(verdict(findings, policy, { ...exceptions, released }), release, fault)
 }
 

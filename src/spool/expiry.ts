@@ -6,12 +6,18 @@ import { formatDuration } from '../platform/config-units.ts'
 import type { OperationParts } from './operation.ts'
 import { contentRemoval } from './queue-changes.ts'
 
-type Options = OperationParts & Readonly<{ /** Milliseconds; 0: for ever. */ keep: number }>
+type Options = OperationParts &
+  Readonly<{
+    /** Milliseconds; 0: for ever. */
+    keep: number
+    /** Ends a pass early. */
+    signal?: AbortSignal
+  }>
 
 const BATCH = 200
 
 /** One pass. Returns the recipients that were discarded. */
-export async function expireQuarantine({ keep, ...parts }: Options): Promise<number> {
+export async function expireQuarantine({ keep, signal, ...parts }: Options): Promise<number> {
   if (keep === 0) return 0
   const { backends, now, alone } = parts
   const filter = { states: ['quarantined'], before: now() - keep } as const
@@ -19,6 +25,7 @@ export async function expireQuarantine({ keep, ...parts }: Options): Promise<num
   for (let after: string | undefined; ; ) {
     const page = await backends.records.listRecipients(filter, { limit: BATCH, ...(after !== undefined && { after }) })
     for (const queueId of new Set(page.recipients.map(({ queueId }) => queueId))) {
+      if (signal?.aborted) return expired
       expired += await alone(() => expireMessage(parts, queueId, keep))
     }
     after = page.next
@@ -68,10 +75,11 @@ export async function refreshQuarantineGauges({ backends, metrics, now }: Operat
 
 /** Every `interval` milliseconds until stopped, and once at the start. */
 export function startQuarantineUpkeep(options: Options, interval = 60_000): Readonly<{ stop(): Promise<void> }> {
+  const stopping = new AbortController()
   let pass: Promise<unknown> = Promise.resolve()
   const run = () => {
     pass = pass
-      .then(() => expireQuarantine(options))
+      .then(() => expireQuarantine({ ...options, signal: stopping.signal }))
       .then(() => refreshQuarantineGauges(options))
       .catch(error => options.log.error({ why: String(error) }, 'quarantine-upkeep-failed'))
   }
@@ -80,6 +88,7 @@ export function startQuarantineUpkeep(options: Options, interval = 60_000): Read
   return {
     async stop() {
       clearInterval(timer)
+      stopping.abort()
       await pass
     },
   }

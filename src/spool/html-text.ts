@@ -12,6 +12,8 @@ export function htmlToText(html: string): string {
   const pieces: string[] = []
   let link: string | undefined
   let at = 0
+  /** Of the next tag's end: looked for once, however many tags begin before it. */
+  let close = html.indexOf('>')
   while (at < html.length) {
     const open = html.indexOf('<', at)
     if (open === -1) {
@@ -20,10 +22,11 @@ export function htmlToText(html: string): string {
     }
     pieces.push(html.slice(at, open).replaceAll(/\s+/g, ' '))
     if (html.startsWith('<!--', open)) {
-      at = endOf(html, '-->', open)
+      const end = html.indexOf('-->', open)
+      at = end === -1 ? html.length : end + '-->'.length
       continue
     }
-    const close = html.indexOf('>', open)
+    if (close !== -1 && close < open) close = html.indexOf('>', open)
     // A tag that never ends is shown, so that nothing hides in it.
     if (close === -1 || close - open > LONGEST_TAG) {
       pieces.push('<')
@@ -40,7 +43,7 @@ export function htmlToText(html: string): string {
     } else if (name === 'a') link = attribute(tag, 'href')
     else if (name === 'img' || name === 'iframe') pieces.push(`[${name} ${attribute(tag, 'src') ?? ''}]`)
     else if (name === 'form' && !tag.startsWith('/')) pieces.push(`[form ${attribute(tag, 'action') ?? ''}]`)
-    else if (SILENT.has(name) && !tag.startsWith('/')) at = endOf(html, `</${name}`, at)
+    else if (SILENT.has(name) && !tag.startsWith('/')) at = startOf(html, `</${name}`, at)
   }
   const text = decodeEntities(pieces.join(''))
   return text
@@ -51,12 +54,11 @@ export function htmlToText(html: string): string {
     .trim()
 }
 
-/** Behind the next `mark`, without regard to case; the end where there is none. */
-function endOf(html: string, mark: string, from: number): number {
+/** Of the next `mark`, without regard to case; the end where there is none. */
+function startOf(html: string, mark: string, from: number): number {
   const pattern = new RegExp(mark, 'gi')
   pattern.lastIndex = from
-  const found = pattern.exec(html)
-  return found === null ? html.length : found.index + mark.length
+  return pattern.exec(html)?.index ?? html.length
 }
 
 function attribute(tag: string, name: string): string | undefined {

@@ -7,20 +7,25 @@ import { withScanners } from './scanners.ts'
 
 let gateway: Gateway
 let nextHop: NextHop
+let refusing: NextHop
 
 beforeAll(async () => {
   nextHop = await startNextHop()
+  refusing = await startNextHop({ rcpt: '550 5.1.1 No such user' })
   const routes = [
     { domains: ['down.example.com'], to: 'smtp://127.0.0.1:1' },
+    { domains: ['refusing.example.com'], to: refusing.url },
     { domains: ['example.com'], to: nextHop.url },
   ]
-  const relay = { domains: ['example.com', 'down.example.com'], networks: [] }
-  gateway = await startGateway({ config: { ...withScanners(inject('clamav'), inject('rspamd')), routes, relay } })
+  const relay = { domains: ['example.com', 'down.example.com', 'refusing.example.com'], networks: [] }
+  const rspamd = { ...inject('rspamd'), controller_port: inject('rspamd').controllerPort }
+  gateway = await startGateway({ config: { ...withScanners(inject('clamav'), rspamd), routes, relay } })
 })
 
 afterAll(async () => {
   await gateway?.[Symbol.asyncDispose]()
   await nextHop?.close()
+  await refusing?.close()
 })
 
 const spam = () => mail({ header: ['X-Spam-Flag: NO'], body: `${gtube()}\r\n` })
@@ -80,8 +85,40 @@ test('what the next hop has not taken is not told as released', async () => {
   const { stdout, code } = await gateway.elemta('quarantine', 'release', queueId)
   expect(stdout).toMatch(/queued, not delivered yet: connection refused/)
   expect(code).toBe(75)
-  const record = await gateway.record(queueId)
-  expect(record!.events.map(({ event }) => event)).not.toContain('released')
+  const released = { event: 'released', recipients: ['bob@down.example.com'], by: expect.any(String) }
+  expect((await gateway.record(queueId))!.events).not.toContainEqual(expect.objectContaining(released))
+
+  await gateway.elemta('queue', 'reroute', queueId, '--to', nextHop.url)
+  const { events } = await gateway.settled(queueId, 'delivered')
+  expect(events.at(-1)).toMatchObject(released)
+})
+
+test('what the next hop refuses is told as that', async () => {
+  const queueId = await quarantined(spam(), 'bob@refusing.example.com')
+  const { stdout, code } = await gateway.elemta('quarantine', 'release', queueId)
+  expect(stdout).toContain('not delivered: 550 5.1.1 No such user')
+  expect(code).toBe(1)
+  const { events } = await gateway.settled(queueId, 'failed')
+  expect(events.map(({ event }) => event)).not.toContain('released')
+})
+
+test('nobody releases anything without the token', async () => {
+  const queueId = await quarantined(spam(), 'erin@example.com')
+  const init = {
+    method: 'POST',
+    body: JSON.stringify({ ids: [queueId] }),
+    headers: { 'content-type': 'application/json' },
+  }
+  const response = await fetch(`http://127.0.0.1:${gateway.opsPort}/v1/quarantine/release`, init)
+  expect(response.status).toBe(401)
+  expect((await gateway.record(queueId))!.recipients).toMatchObject([{ state: 'quarantined' }])
+})
+
+test('rspamd is told what it was', async () => {
+  const queueId = await quarantined(virus(), 'frank@example.com')
+  const { stdout, stderr } = await gateway.elemta('quarantine', 'discard', queueId, '--learn', 'spam')
+  expect(stdout).toContain('discarded')
+  expect(stderr).toMatch(new RegExp(`${queueId} as spam: (learned|known|skipped)`))
 })
 
 test('lists, shows and discards', async () => {
