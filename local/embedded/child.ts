@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync } from 'node:fs'
+import { setPriority } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../../src/platform/log.ts'
@@ -41,6 +42,7 @@ export class ChildFailed extends Error {
 
 const PROBE_EVERY = 25 // ms
 const LOG_LIMIT = 4 * 1024 * 1024 // octets; beyond it the log begins anew
+const NICE = 5
 const STEADY = 60_000 // ms; a child that lived that long is not crashing at start
 
 /** How long to wait before the next start, in ms: 1 s, doubled to at most 30 s by each child that died young. */
@@ -135,6 +137,8 @@ function spawnUnprivileged({ program, args, home, account }: ChildOptions, outpu
     stdio: ['ignore', output, output],
     env: { LC_ALL: 'C', PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
   })
+  // Where processors are scarce, clients are answered first: what waits to be scanned is safe on the disk.
+  if (child.pid !== undefined) setPriority(child.pid, NICE)
   const ended = once(child, 'exit').then(
     ([code, signal]) => {
       killGroup(child)

@@ -13,10 +13,31 @@ const WAYS_OUT: Readonly<Record<string, string>> = {
 }
 
 /**
- * Resolves with the listening server, whose address has the port that was given for 0. Sockets stay open for replies
- * when the client has closed its side. Rejects with an ExitError that names address, port and what to do.
+ * A socket accepts one connection in a turn of the event loop. When turns are long, because many clients keep us busy,
+ * newcomers would wait for seconds: so several sockets share a port, where the system can do that.
  */
-export function listen({ address, port }: Address, onConnection: (socket: Socket) => void): Promise<Server> {
+const DOORS = process.platform === 'linux' ? 16 : 1
+
+/**
+ * Resolves with listening servers, all on the same address and port (one that the system chose for 0). Connections stay
+ * open for replies when the client has closed its side. Rejects with an ExitError that names address, port and what to
+ * do.
+ */
+export async function listen({ address, port }: Address, onConnection: (socket: Socket) => void): Promise<Server[]> {
+  const open = (at: Address, share: boolean) => openDoor(at, share, onConnection)
+  // One that does not share the port finds out whether another program has it.
+  const first = await open({ address, port }, false)
+  if (DOORS === 1) return [first]
+  const own = addressOf(first)
+  await new Promise(resolve => first.close(resolve))
+  return await Promise.all(Array.from({ length: DOORS }, () => open(own, true)))
+}
+
+function openDoor(
+  { address, port }: Address,
+  reusePort: boolean,
+  onConnection: (socket: Socket) => void,
+): Promise<Server> {
   // Small replies leave at once: Nagle's algorithm and delayed acknowledgements together cost 40 ms a turn.
   const server = createServer({ allowHalfOpen: true, noDelay: true }, onConnection)
   return new Promise((resolve, reject) => {
@@ -25,7 +46,9 @@ export function listen({ address, port }: Address, onConnection: (socket: Socket
       const message = `cannot listen on ${address} port ${port}: ${why}`
       reject(new ExitError(EXIT.unavailable, message, { cause: error }))
     })
-    server.listen({ host: address, port, backlog: BACKLOG }, () => resolve(server.removeAllListeners('error')))
+    server.listen({ host: address, port, backlog: BACKLOG, reusePort }, () =>
+      resolve(server.removeAllListeners('error')),
+    )
   })
 }
 

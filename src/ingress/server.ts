@@ -114,12 +114,13 @@ export async function startIngress({ listeners, ...settings }: IngressOptions): 
     socket.end(formatReply(tooManyConnections), 'latin1', () => socket.destroySoon())
   }
 
-  const servers = await listenOnAll(listeners, (socket, mode) =>
+  const listening = await listenOnAll(listeners, (socket, mode) =>
     admit(socket, mode).catch(error => {
       log.error({ err: error, client: socket.remoteAddress }, 'admission-failed')
       socket.destroy()
     }),
   )
+  const servers = listening.flat()
   for (const server of servers) server.on('error', error => log.error({ err: error }, 'listener-failed'))
   const sweep = setInterval(() => {
     const now = performance.now()
@@ -128,7 +129,7 @@ export async function startIngress({ listeners, ...settings }: IngressOptions): 
   sweep.unref()
 
   return {
-    addresses: servers.map(addressOf),
+    addresses: listening.map(([server]) => addressOf(server!)),
     reconfigure(changed) {
       policy = policyOf(changed)
       return allEnded()
@@ -151,15 +152,15 @@ export async function startIngress({ listeners, ...settings }: IngressOptions): 
 type OnConnection = (socket: Socket, mode: ListenerMode) => Promise<void>
 
 /** All or none. */
-async function listenOnAll(listeners: readonly Listener[], onConnection: OnConnection): Promise<Server[]> {
-  const servers: Server[] = []
+async function listenOnAll(listeners: readonly Listener[], onConnection: OnConnection): Promise<Server[][]> {
+  const listening: Server[][] = []
   try {
     for (const listener of listeners) {
-      servers.push(await listen(listener, socket => void onConnection(socket, listener.mode)))
+      listening.push(await listen(listener, socket => void onConnection(socket, listener.mode)))
     }
-    return servers
+    return listening
   } catch (error) {
-    for (const server of servers) server.close()
+    for (const server of listening.flat()) server.close()
     throw error
   }
 }
