@@ -80,7 +80,7 @@ export async function serve(initial: Config, { roles, log }: { roles: readonly R
     const operating = { backends, now, log, metrics, alone: sweeper.alone, resume: () => delivery?.resume() }
     const releaseKey = () => readReleaseKey(config.data_dir)
     const operations = createOperations(operating, createQuarantineOperations(operating, { releaseKey }))
-    const upkeep = startQuarantineUpkeep({ ...operating, keep: config.quarantine.keep })
+    const upkeep = startQuarantineUpkeep({ ...operating, keep: () => config.quarantine.keep })
     undo.push(() => upkeep.stop())
     const ops = await startOpsServer({
       ...config.ops,

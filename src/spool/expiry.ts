@@ -73,15 +73,18 @@ export async function refreshQuarantineGauges({ backends, metrics, now }: Operat
   metrics.quarantineOldestAge.set(oldest === undefined ? 0 : Math.max(0, (now() - oldest) / 1000))
 }
 
-/** Every `interval` milliseconds until stopped, and once at the start. */
-export function startQuarantineUpkeep(options: Options, interval = 60_000): Readonly<{ stop(): Promise<void> }> {
+/** Every `interval` milliseconds until stopped, and once at the start; `keep` is asked each time. */
+export function startQuarantineUpkeep(
+  { keep, ...parts }: OperationParts & Readonly<{ keep: () => number }>,
+  interval = 60_000,
+): Readonly<{ stop(): Promise<void> }> {
   const stopping = new AbortController()
   let pass: Promise<unknown> = Promise.resolve()
   const run = () => {
     pass = pass
-      .then(() => expireQuarantine({ ...options, signal: stopping.signal }))
-      .then(() => refreshQuarantineGauges(options))
-      .catch(error => options.log.error({ why: String(error) }, 'quarantine-upkeep-failed'))
+      .then(() => expireQuarantine({ ...parts, keep: keep(), signal: stopping.signal }))
+      .then(() => refreshQuarantineGauges(parts))
+      .catch(error => parts.log.error({ why: String(error) }, 'quarantine-upkeep-failed'))
   }
   run()
   const timer = setInterval(run, interval)
