@@ -99,7 +99,7 @@ async function decide(
 /** Where the verdict leaves the recipients, and what it changes, in the order that is safe to stop in. */
 function writesFor(
   decided: Verdict,
-  { message }: MessageRecord,
+  { message, recipients: all }: MessageRecord,
   recipients: readonly string[],
   lease: Lease<ScanJob>,
   story: readonly TraceEvent[],
@@ -117,10 +117,12 @@ function writesFor(
   const consequence = consequenceOf(decided, message, recipients, at, deliveryJobId(job), job.release)
   if (consequence !== undefined) {
     const { state, events, delivery, removeContent } = consequence
+    // Others may be held or in quarantine, whom the content is still for.
+    const isLast = all.every(one => isFinal(one.state) || recipients.includes(one.recipient))
     const writes = [
       ...(delivery === undefined ? [] : [() => deliveryJobs.enqueue(delivery)]),
       note(events, state),
-      ...(removeContent ? [() => messages.remove(queueId)] : []),
+      ...(removeContent && isLast ? [() => messages.remove(queueId)] : []),
       done,
     ]
     return { state, writes }

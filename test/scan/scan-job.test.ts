@@ -32,10 +32,10 @@ afterEach(async () => {
 async function scan(
   queueId: string,
   finding: Finding,
-  { attempt = 1, policy = {} as Partial<ScanPolicy['clamav']> } = {},
+  { attempt = 1, policy = {} as Partial<ScanPolicy['clamav']>, only = undefined as readonly string[] | undefined } = {},
 ) {
   const record = await backends.records.get(queueId)
-  const recipients = record!.recipients.map(({ recipient }) => recipient)
+  const recipients = only ?? record!.recipients.map(({ recipient }) => recipient)
   await backends.scanJobs.enqueue({ kind: 'scan', id: `${queueId}/scan/${attempt}`, queueId, recipients, attempt })
   const [lease] = await backends.scanJobs.lease(1, signal)
   const metrics = createMetrics()
@@ -73,6 +73,14 @@ test('a virus that is to be discarded leaves no content, but a record that says 
   expect(events.at(-1)).toMatchObject({ event: 'discarded', why: 'Win.Test (ClamAV)' })
   await expect(contentOf(queueId)).rejects.toThrow('no content')
   expect(await readLedger(backends)).toMatchObject({ accepted: 1, discarded: 1, imbalance: 0 })
+})
+
+test('a discard leaves the content to those whose fate is open', async () => {
+  const queueId = await storeMessage(backends, { recipients: ['bob@example.com', 'eve@example.com'] })
+  await backends.records.note(queueId, [], [{ recipient: 'eve@example.com', state: 'quarantined' }])
+  const { recipients } = await scan(queueId, virus, { policy: { action: 'discard' }, only: ['bob@example.com'] })
+  expect(recipients.map(({ state }) => state)).toEqual(['discarded', 'quarantined'])
+  expect((await contentOf(queueId)).size).toBeGreaterThan(0)
 })
 
 test('quarantine keeps the content', async () => {
