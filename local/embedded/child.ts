@@ -5,7 +5,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync } from 'node:fs'
-import { setPriority } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../../src/platform/log.ts'
@@ -42,7 +41,7 @@ export class ChildFailed extends Error {
 
 const PROBE_EVERY = 25 // ms
 const LOG_LIMIT = 4 * 1024 * 1024 // octets; beyond it the log begins anew
-const NICE = 5
+const NICE = '5'
 const STEADY = 60_000 // ms; a child that lived that long is not crashing at start
 
 /** How long to wait before the next start, in ms: 1 s, doubled to at most 30 s by each child that died young. */
@@ -131,14 +130,14 @@ function spawnUnprivileged({ program, args, home, account }: ChildOptions, outpu
   const as = account ? [`--reuid=${account.uid}`, `--regid=${account.gid}`, '--clear-groups'] : []
   const setpriv = findProgram('setpriv', 'util-linux')
   // The signal at the parent's death is set last, after the change of user, which would clear it.
-  const child = spawn(setpriv, [...as, '--no-new-privs', '--pdeathsig', 'TERM', program, ...args], {
+  const command = [setpriv, ...as, '--no-new-privs', '--pdeathsig', 'TERM', program, ...args]
+  // Where processors are scarce, clients are answered first: what waits to be scanned is safe on the disk.
+  const child = spawn(findProgram('nice', 'coreutils'), ['-n', NICE, ...command], {
     cwd: home,
     detached: true,
     stdio: ['ignore', output, output],
     env: { LC_ALL: 'C', PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
   })
-  // Where processors are scarce, clients are answered first: what waits to be scanned is safe on the disk.
-  if (child.pid !== undefined) setPriority(child.pid, NICE)
   const ended = once(child, 'exit').then(
     ([code, signal]) => {
       killGroup(child)

@@ -26,8 +26,8 @@ type Pending = {
   done: Promise<void>
 }
 
-/** More keys than this on their way mean that the store does not keep up. */
-const MOST_PENDING = 10_000
+/** More writes than this on their way mean that the store does not keep up. */
+const MOST_WRITING = 10_000
 /** Milliseconds between two writes of a key. */
 const MOMENT = 250
 
@@ -35,11 +35,13 @@ export function createWriteBehind(store: PolicyStore, onFailure: (error: unknown
   const pending = new Map<string, Pending>()
   const nameOf = (space: string, key: string) => `${space}\0${key}`
   let failed = false
+  let writing = 0
   let settling = false
 
   async function write(space: string, key: string, entry: Pending): Promise<void> {
     while (entry.changes.length > 0) {
       const changes = entry.changes.splice(0)
+      writing++
       try {
         await store.update(space, key, entry.now, current => {
           const wanted = apply(changes, key, current)
@@ -49,6 +51,8 @@ export function createWriteBehind(store: PolicyStore, onFailure: (error: unknown
       } catch (error) {
         failed = true
         onFailure(error)
+      } finally {
+        writing--
       }
       if (entry.changes.length === 0) entry.expected = undefined
       if (!settling) await moment(entry)
@@ -90,7 +94,7 @@ export function createWriteBehind(store: PolicyStore, onFailure: (error: unknown
       } else if (passed >= MOMENT) entry.goOn()
     },
 
-    failing: () => failed || pending.size > MOST_PENDING,
+    failing: () => failed || writing > MOST_WRITING,
 
     async settle() {
       settling = true
