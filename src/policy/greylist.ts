@@ -76,6 +76,7 @@ export function createGreylist(config: PluginConfig<'greylist'>, context: Policy
 
   async function askStore(client: string, transaction: TransactionView, recipient: string): Promise<Judgement> {
     const { queueId, reversePath: sender } = transaction
+    await writes.room()
     const at = now()
     const names = new Set([client, networkOf(transaction.client.address, config), transaction.client.address])
     for (const entry of await Promise.all([...names].map(name => writes.get(CLIENTS, name, at)))) {

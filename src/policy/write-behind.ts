@@ -1,12 +1,15 @@
 // Updates of the policy store that nobody waits for: a client's answer does not depend on when they are written.
 // The first update of a key is written at once; those that follow within a moment are written together, so that a busy
 // client costs a few writes a second, not one for each message. Whoever reads a key meanwhile sees what will stand there.
-// A store that fails, or does not keep up, shows at the next question: `failing` is then true until a write succeeds.
+// A store that fails shows at the next question: `failing` is then true until a write succeeds. One that does not keep
+// up makes questions wait for it.
 import type { PolicyEntry, PolicyStore } from '../storage/policy-store.ts'
 
 export type WriteBehind = Readonly<{
   get(space: string, key: string, now: number): Promise<PolicyEntry | undefined>
   update(...update: Parameters<PolicyStore['update']>): void
+  /** Resolves when there are not too many writes on their way; undefined when there are not. */
+  room(): Promise<void> | undefined
   failing(): boolean
   /** Writes what waits and resolves when nothing is on its way. */
   settle(): Promise<void>
@@ -27,7 +30,7 @@ type Pending = {
 }
 
 /** More writes than this on their way mean that the store does not keep up. */
-const MOST_WRITING = 10_000
+const MOST_WRITING = 500
 /** Milliseconds between two writes of a key. */
 const MOMENT = 250
 
@@ -36,6 +39,7 @@ export function createWriteBehind(store: PolicyStore, onFailure: (error: unknown
   const nameOf = (space: string, key: string) => `${space}\0${key}`
   let failed = false
   let writing = 0
+  const waiting: (() => void)[] = []
   let settling = false
 
   async function write(space: string, key: string, entry: Pending): Promise<void> {
@@ -53,6 +57,7 @@ export function createWriteBehind(store: PolicyStore, onFailure: (error: unknown
         onFailure(error)
       } finally {
         writing--
+        if (writing < MOST_WRITING) waiting.shift()?.()
       }
       if (entry.changes.length === 0) entry.expected = undefined
       if (!settling) await moment(entry)
@@ -94,7 +99,9 @@ export function createWriteBehind(store: PolicyStore, onFailure: (error: unknown
       } else if (passed >= MOMENT) entry.goOn()
     },
 
-    failing: () => failed || writing > MOST_WRITING,
+    room: () => (writing < MOST_WRITING ? undefined : new Promise(resolve => waiting.push(resolve))),
+
+    failing: () => failed,
 
     async settle() {
       settling = true
