@@ -7,7 +7,7 @@ export default defineConfig({
     testTimeout: 20_000,
     hookTimeout: 60_000,
     pool: 'forks',
-    // Stories wait more than they work: two at a time keep two cores busy.
-    maxWorkers: 2,
+    // Stories wait more than they work: three at a time keep two cores busy.
+    maxWorkers: 3,
   },
 })
