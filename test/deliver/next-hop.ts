@@ -8,7 +8,8 @@ import { unstuff } from './unstuff.ts'
 /** What to do at a step: a reply line or several (CRLF is added), octets as they are, a cut, no reply, none ever again. */
 export type Action =
   | string
-  | Readonly<{ raw: string | Buffer }>
+  /** `deaf`: and takes nothing from then on. */
+  | Readonly<{ raw: string | Buffer; deaf?: boolean }>
   /** Sends the octets, if any, and closes. */
   | Readonly<{ cut: string }>
   | 'silence'
@@ -159,8 +160,10 @@ function serve(accepted: Socket, { commands, connection, now, messages, secureCo
     if (action === 'mute') muted = true
     if (action === 'silence' || action === 'mute') return action
     if (typeof action === 'string') send(`${action}\r\n`)
-    else if ('raw' in action) send(action.raw)
-    else socket.end(action.cut)
+    else if ('raw' in action) {
+      send(action.raw)
+      if (action.deaf) socket.off('data', take).resume()
+    } else socket.end(action.cut)
     return action
   }
 
