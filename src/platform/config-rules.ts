@@ -40,6 +40,10 @@ export function configWarnings(config: Config): string[] {
     const accepted = users ? 'mail will be accepted from users who log in alone' : 'no mail will be accepted'
     warnings.push(`relay.domains and relay.networks are empty: ${accepted}`)
   }
+  const users = config.listeners.some(({ mode }) => mode !== 'mx')
+  if (users && !config.routes.some(({ domains }) => domains.includes('*'))) {
+    warnings.push('users may send to any domain, but there is no route for "*": their mail to others waits, then fails')
+  }
   if (limits.recipients < 100) warnings.push('limits.recipients: RFC 5321 asks for at least 100')
   return warnings
 }

@@ -22,6 +22,10 @@ describe('warnings', () => {
       'plugins: [{ name: clamav }, { name: rspamd, config: { max_size: 10MB } }]',
       'rspamd cannot scan messages from 10MB to 25MB: on_error: tag decides about them',
     ],
+    [
+      'listeners: [{ port: 587, mode: submission }]\nauth: { users_file: u }\nroutes: [{ domains: [example.com], to: "maildir:m" }]',
+      'users may send to any domain, but there is no route for "*": their mail to others waits, then fails',
+    ],
     ['limits: { recipients: 10 }', 'limits.recipients: RFC 5321 asks for at least 100'],
   ])('%s', (yaml, warning) => {
     expect(configWarnings(configOf(DOMAINS + yaml))).toEqual([warning])
