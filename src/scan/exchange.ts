@@ -14,6 +14,8 @@ export type Exchange = Readonly<{
   timeout: number
   /** What to send; called again, with 2, for the second try. */
   request(attempt: 1 | 2): Request
+  /** Octets of a request, where that is known. */
+  length?: number
   /** Octets; a longer answer is a failure. */
   replyLimit: number
   /** Whether these last octets are the end of the answer; without it, the answer ends with the connection. */
@@ -91,7 +93,9 @@ function exchangeOnce(options: Exchange, attempt: 1 | 2, timeout: number): Promi
   }
   function succeed() {
     if (over) return
-    const early = !allGiven || socket.writableLength > 0
+    // Where the length is known it counts: the end of what is read may be told later than the answer comes.
+    const given = options.length === undefined ? allGiven : sent >= options.length
+    const early = !given || socket.writableLength > 0
     finish()
     resolve({ octets: parts.length === 1 ? parts[0]! : Buffer.concat(parts), early })
   }

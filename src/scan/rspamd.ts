@@ -41,7 +41,8 @@ export function createRspamd({ port, timeout, maxSize, metrics, ...requestOption
     if (maxSize !== undefined && size > maxSize) return tooLarge(size, maxSize)
     try {
       const request = () => withHead(head, content)
-      const { octets, early } = await exchange({ host, port, timeout, request, replyLimit: REPLY_LIMIT, signal })
+      const asked = { request, length: head.length + size, replyLimit: REPLY_LIMIT }
+      const { octets, early } = await exchange({ host, port, timeout, ...asked, signal })
       const finding = readCheckReply(octets, peer, size)
       if (!early || finding.kind !== 'scored') return finding
       return couldNotScan('rspamd', 'protocol', `rspamd at ${peer} gave a score before it had the whole message`)
