@@ -1,45 +1,36 @@
-// Answers of the DNS kept for a short fixed time, and one question for all who ask the same at once. The resolver
-// behind it heeds the TTLs; this saves the way to it for a burst of mail. Bounded: the oldest answers go first.
+// DNS answers remembered for a moment, and one question for all who ask the same at once: one client and one message ask
+// the same names several times, and mail comes in bursts. The resolver behind it heeds the TTLs, but each question to it
+// costs more than the rest of a decision; so an answer may be older than its TTL by that moment.
+import { createAnswerCache } from './answer-cache.ts'
 import type { Dns, DnsAnswer } from './dns.ts'
 
 export type DnsCacheOptions = Readonly<{
   now: () => number
-  /** Milliseconds that each kind of answer is kept. */
+  /** Milliseconds that each kind of answer is kept; 0: it is not. */
   keep?: Readonly<Record<DnsAnswer<unknown>['kind'], number>>
-  most?: number
+  /** Answers of each type of record; the least recently used go first. */
+  mostAnswers?: number
+  /** Under way for each type of record; what is beyond is answered with an error. */
+  mostQuestions?: number
 }>
 
 const KEEP = { found: 60_000, none: 30_000, error: 10_000 }
 
 /** The same questions, never rejecting either. */
-export function cachedDns(dns: Dns, { now, keep = KEEP, most = 20_000 }: DnsCacheOptions): Dns {
-  const answers = new Map<string, { answer: Promise<unknown>; askedAt: number; keep: number }>()
+export function cachedDns(dns: Dns, options: DnsCacheOptions): Dns {
+  const { now, keep = KEEP, mostAnswers = 4000, mostQuestions = Number.POSITIVE_INFINITY } = options
 
-  function kept<T>(type: string, ask: (name: string) => Promise<DnsAnswer<T>>) {
-    return (name: string): Promise<DnsAnswer<T>> => {
-      const key = `${type} ${name.toLowerCase()}`
-      const known = answers.get(key)
-      if (known !== undefined && Math.abs(now() - known.askedAt) < known.keep) {
-        return known.answer as Promise<DnsAnswer<T>>
-      }
-      const answer = ask(name)
-      const entry = { answer, askedAt: now(), keep: Number.POSITIVE_INFINITY }
-      answers.delete(key)
-      answers.set(key, entry)
-      if (answers.size > most) answers.delete(answers.keys().next().value!)
-      void answer.then(({ kind }) => {
-        entry.askedAt = now()
-        entry.keep = keep[kind]
-      })
-      return answer
-    }
+  function kept<T>(ask: (name: string) => Promise<DnsAnswer<T>>) {
+    const cache = createAnswerCache<DnsAnswer<T>>({
+      ask,
+      lifetime: ({ kind }) => keep[kind],
+      tooMany: () => ({ kind: 'error', why: 'too many DNS questions under way' }),
+      mostAnswers,
+      mostQuestions,
+      now,
+    })
+    return (name: string) => cache(name.toLowerCase())
   }
 
-  return {
-    a: kept('A', dns.a),
-    aaaa: kept('AAAA', dns.aaaa),
-    mx: kept('MX', dns.mx),
-    txt: kept('TXT', dns.txt),
-    ptr: kept('PTR', dns.ptr),
-  }
+  return { a: kept(dns.a), aaaa: kept(dns.aaaa), mx: kept(dns.mx), txt: kept(dns.txt), ptr: kept(dns.ptr) }
 }

@@ -2,10 +2,10 @@
 // by then the answers are there, who has logged in is not concerned, and the log can name sender and recipient.
 // A zone that fails lists nobody: a DNS that is down stops no mail.
 import { createNetworks } from '../mail/networks.ts'
+import { createAnswerCache } from '../platform/answer-cache.ts'
 import type { PluginConfig } from '../platform/config.ts'
 import type { Log } from '../platform/log.ts'
 import { type Decision, type Plugin, reject, type SessionView, tag } from '../plugins/plugin.ts'
-import { createAnswerCache } from './answer-cache.ts'
 import { createZone, type Zone, type ZoneAnswer } from './dnsbl-zone.ts'
 import type { PolicyContext } from './policy-context.ts'
 

@@ -2,6 +2,7 @@
 // Throws an Error that names the plugin when one cannot be had; what was made before is closed then.
 import { type BuiltinPlugin, type Config, isBuiltin, type Plugin as PluginBlock } from '../platform/config.ts'
 import type { Dns } from '../platform/dns.ts'
+import { cachedDns } from '../platform/dns-cache.ts'
 import type { Log } from '../platform/log.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import { type Chain, type ChainedPlugin, createChain } from '../plugins/chain.ts'
@@ -15,18 +16,20 @@ import { createHelo } from './helo.ts'
 import type { PolicyContext } from './policy-context.ts'
 import { createRateLimit } from './rate-limit.ts'
 import { createRecipients } from './recipients.ts'
-import { createRememberedDns } from './remembered-dns.ts'
 import { createSenderDomain } from './sender-domain.ts'
 
 export type PolicyParts = Pick<PolicyContext, 'isOurs' | 'nextHop' | 'now'> &
   Readonly<{ dns: Dns; store: PolicyStore; log: Log; metrics: Metrics }>
+
+/** Once for all policies. A name that was just made must not wait long, and an error says nothing. */
+const REMEMBERED = { keep: { found: 60_000, none: 10_000, error: 0 }, mostAnswers: 50_000, mostQuestions: 2000 }
 
 type Scanner = 'clamav' | 'rspamd'
 type PolicyBlock = Exclude<PluginBlock, Readonly<{ name: Scanner }>>
 
 export async function createPolicies({ hostname, plugins }: Config, parts: PolicyParts): Promise<Chain> {
   const { log, metrics, now } = parts
-  const dns = createRememberedDns(parts.dns, now)
+  const dns = cachedDns(parts.dns, { now, ...REMEMBERED })
   const made: ChainedPlugin[] = []
   try {
     for (const block of plugins.filter(isPolicy).filter(({ enabled }) => enabled)) {

@@ -2,9 +2,9 @@
 // domains: other recipients come from trusted clients, and who exists there is not ours to know. Trust is no exception:
 // a user's typing error is better told at once. A source that cannot be asked means later, never 550.
 import { domainOf } from '../mail/envelope.ts'
+import { createAnswerCache } from '../platform/answer-cache.ts'
 import type { PluginConfig } from '../platform/config.ts'
 import type { Plugin } from '../plugins/plugin.ts'
-import { createAnswerCache } from './answer-cache.ts'
 import { callAhead } from './call-ahead.ts'
 import type { PolicyContext } from './policy-context.ts'
 import { decideRecipient, type RecipientAnswer, type RecipientSource } from './recipient-answer.ts'

@@ -18,14 +18,15 @@ export type AnswerCacheOptions<T> = Readonly<{
 export function createAnswerCache<T>(options: AnswerCacheOptions<T>): (key: string) => Promise<T> {
   const { ask, lifetime, tooMany, mostAnswers = 50_000, mostQuestions = 200, now } = options
   /** Used last stands last. */
-  const answers = new Map<string, Readonly<{ answer: T; until: number }>>()
+  const answers = new Map<string, Readonly<{ answer: T; since: number; believed: number }>>()
   const questions = new Map<string, Promise<T>>()
 
   function recall(key: string): T | undefined {
     const known = answers.get(key)
     if (known === undefined) return undefined
     answers.delete(key)
-    if (known.until <= now()) return undefined
+    // A clock that was put back must not prolong a belief.
+    if (Math.abs(now() - known.since) >= known.believed) return undefined
     answers.set(key, known)
     return known.answer
   }
@@ -34,7 +35,7 @@ export function createAnswerCache<T>(options: AnswerCacheOptions<T>): (key: stri
     try {
       const answer = await ask(key)
       const believed = lifetime(answer)
-      if (believed > 0) answers.set(key, { answer, until: now() + believed })
+      if (believed > 0) answers.set(key, { answer, since: now(), believed })
       if (answers.size > mostAnswers) answers.delete(answers.keys().next().value!)
       return answer
     } finally {

@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { expect, onTestFinished, test } from 'vitest'
 import { createDns } from '../../src/platform/dns.ts'
-import { createRememberedDns } from '../../src/policy/remembered-dns.ts'
+import { cachedDns } from '../../src/platform/dns-cache.ts'
 
 /** A name server for one test, which counts what it is asked: 192.0.2.1 for every name, or the error with this code. */
 async function startNameServer() {
@@ -21,10 +21,10 @@ async function startNameServer() {
   await once(server, 'listening')
   onTestFinished(() => void server.close())
   let now = 0
-  const dns = createRememberedDns(
-    createDns({ servers: [`127.0.0.1:${server.address().port}`], timeout: 5000 }),
-    () => now,
-  )
+  const dns = cachedDns(createDns({ servers: [`127.0.0.1:${server.address().port}`], timeout: 5000 }), {
+    now: () => now,
+    keep: { found: 60_000, none: 10_000, error: 0 },
+  })
   return { dns, state, after: (seconds: number) => (now += seconds * 1000) }
 }
 
