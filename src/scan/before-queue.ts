@@ -2,12 +2,12 @@
 // the time is up or a scanner fails, accept and leave it to the scan queue: slow scanners cost latency, never mail.
 // Nothing is written here: what is to be written goes into the one step that accepts the message.
 import type { AcceptedMessage, TraceEvent } from '../mail/record.ts'
+import type { Limit } from '../platform/limit.ts'
 import type { Log } from '../platform/log.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import type { Backends } from '../storage/backends.ts'
 import type { Content } from '../storage/message-store.ts'
 import { consequenceOf } from './consequence.ts'
-import type { Limit } from './limit.ts'
 import { type Refusal, refusalOf } from './refusal.ts'
 import { type ScanResult, scanMessage } from './scan-message.ts'
 import type { Scanner } from './scanner.ts'

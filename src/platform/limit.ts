@@ -1,4 +1,4 @@
-// Bounds how many scans run at the same time. More than a few per processor core only make each of them slower.
+// Bounds how much of one kind of work runs at the same time; the rest waits its turn.
 
 export type Limit = <T>(work: () => Promise<T>) => Promise<T>
 
