@@ -1,17 +1,17 @@
 // RCPT: relay control first, which no plugin can open; then the limits, then the plugins.
 import { parseForwardPath } from '../mail/address.ts'
-import { domainOf } from '../mail/envelope.ts'
 import type { Reply } from '../mail/reply.ts'
 import type { Refusal } from '../plugins/chain.ts'
 import { type MaybePromise, when } from './answer.ts'
 import type { Command } from './command.ts'
 import { refusalOf } from './refuse.ts'
+import { mayRelay } from './relay-control.ts'
 import * as replies from './replies.ts'
-import { isTrusted, type Session, transactionView } from './session.ts'
+import { type Session, transactionView } from './session.ts'
 import { inTransaction } from './transaction.ts'
 
 export function rcpt(session: Session, { path, dsn }: Extract<Command, { verb: 'RCPT' }>): MaybePromise<Reply> {
-  const { settings, transaction } = session
+  const { settings, client, transaction } = session
   if (transaction === undefined) return replies.mailFirst
   const { queueId, reversePath, recipients } = transaction
   const { relay, limits, chain } = settings
@@ -19,7 +19,7 @@ export function rcpt(session: Session, { path, dsn }: Extract<Command, { verb: '
   const parsed = parseForwardPath(path, transaction.smtputf8)
   if (!parsed.ok) return refuse({ reply: replies.addressRefused(parsed.problem, 'forwardPath') })
   const recipient = parsed.address === 'postmaster' ? relay.postmaster : parsed.address
-  const allowed = recipient !== undefined && (relay.isOurs(domainOf(recipient)) || isTrusted(session))
+  const allowed = recipient !== undefined && (client.user !== undefined || mayRelay(relay, client.address, recipient))
   if (!allowed) return refuse({ reply: replies.relayDenied }, parsed.address)
   if (recipients.has(recipient)) return inTransaction(queueId, replies.recipientOk)
   if (recipients.size >= limits.recipients) return inTransaction(queueId, replies.tooManyRecipients)

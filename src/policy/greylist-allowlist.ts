@@ -1,5 +1,6 @@
 // Who is never greylisted by configuration: client networks, and addresses or domains of senders and recipients.
 // Pure; a client network that is none throws when the list is made.
+import { createDomainPatterns } from '../mail/domain-pattern.ts'
 import { domainOf } from '../mail/envelope.ts'
 import { createNetworks } from '../mail/networks.ts'
 
@@ -19,21 +20,18 @@ export type Allowlist = Readonly<{
 export function createAllowlist({ clients, senders, recipients }: AllowlistSettings): Allowlist {
   return {
     client: createNetworks(clients, 'allowlist.clients'),
-    sender: address => senders.some(pattern => matchesAddress(pattern, address)),
-    recipient: address => recipients.some(pattern => matchesAddress(pattern, address)),
+    sender: createAddressPatterns(senders),
+    recipient: createAddressPatterns(recipients),
   }
 }
 
-/** `user@example.com`, `example.com` or `*.example.com`; without regard to case. */
-function matchesAddress(pattern: string, address: string): boolean {
-  if (address === '') return false
-  if (pattern.includes('@') || !address.includes('@')) return pattern.toLowerCase() === address.toLowerCase()
-  return matchesDomain(pattern, domainOf(address))
-}
-
-/** `example.com`, `*.example.com` (what is below it, not itself) or `*`. */
-export function matchesDomain(pattern: string, domain: string): boolean {
-  const wanted = pattern.toLowerCase()
-  if (wanted === '*') return domain !== ''
-  return wanted.startsWith('*.') ? domain.endsWith(wanted.slice(1)) : domain === wanted
+/** `user@example.com`, `example.com`, `*.example.com` or `*`; without regard to case. */
+function createAddressPatterns(patterns: readonly string[]): (address: string) => boolean {
+  const wanted = patterns.map(pattern => pattern.toLowerCase())
+  const addresses = new Set(wanted)
+  const inDomain = createDomainPatterns(wanted)
+  return address => {
+    if (address === '') return false
+    return addresses.has(address.toLowerCase()) || (address.includes('@') && inDomain(domainOf(address)))
+  }
 }

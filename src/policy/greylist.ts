@@ -2,10 +2,11 @@
 // remembers is in the policy store, so several ingresses agree. It never refuses for good, and a store that fails or
 // is slow lets mail pass, counted: a greylist must not stop mail. An unanswered DNS question counts as no suspicion
 // and as no SPF pass.
+import { createDomainPatterns } from '../mail/domain-pattern.ts'
 import { domainOf } from '../mail/envelope.ts'
 import type { PluginConfig } from '../platform/config.ts'
 import { type Decision, defer, type Plugin, pass, type TransactionView } from '../plugins/plugin.ts'
-import { createAllowlist, matchesDomain } from './greylist-allowlist.ts'
+import { createAllowlist } from './greylist-allowlist.ts'
 import { startCleanup } from './greylist-cleanup.ts'
 import { clientStanding, countPass, decideTriplet, type GreylistDecision } from './greylist-decision.ts'
 import { CLIENTS, networkOf, TRIPLETS, tripletKey } from './greylist-key.ts'
@@ -32,6 +33,7 @@ export function createGreylist(config: PluginConfig<'greylist'>, context: Policy
   if (retryWindow <= delay) throw new Error('greylist: retry_window must be longer than delay: nobody could ever pass')
   const times = { delay, retryWindow, lifetime, autoAllow }
   const allowlist = createAllowlist(config.allowlist)
+  const spfAllowed = createDomainPatterns(config.spf_allow)
   const cleanup = startCleanup(context)
   const spfPassed = createMemory<boolean>()
   const nameless = createMemory<boolean>()
@@ -70,7 +72,7 @@ export function createGreylist(config: PluginConfig<'greylist'>, context: Policy
     }
     if (config.only_suspicious && suspicions.length === 0 && !(await hasNoName(transaction))) return 'unsuspicious'
     const domain = domainOf(reversePath)
-    const listed = config.spf_allow.some(pattern => matchesDomain(pattern, domain))
+    const listed = domain !== '' && spfAllowed(domain)
     return listed && (await passesSpf(transaction)) ? 'spf' : undefined
   }
 

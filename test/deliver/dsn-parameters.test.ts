@@ -1,6 +1,7 @@
 // What senders asked of reports goes on to next hops that know of it (RFC 3461).
 import { afterEach, describe, expect, test } from 'vitest'
-import { mailDsnParameters, rcptDsnParameters, xtext } from '../../src/deliver/dsn-parameters.ts'
+import { mailDsnParameters, rcptDsnParameters } from '../../src/deliver/dsn-parameters.ts'
+import { encodeXtext } from '../../src/mail/xtext.ts'
 import { handOver, openPool } from './hand-over.ts'
 import { helloReply, type NextHop, startNextHop } from './next-hop.ts'
 
@@ -10,7 +11,7 @@ test.each([
   ['x\r\nRSET', 'x+0D+0ARSET'],
   ['ü', '+C3+BC'],
 ])('%j is %s as xtext', (text, expected) => {
-  expect(xtext(text)).toBe(expected)
+  expect(encodeXtext(text)).toBe(expected)
 })
 
 test('MAIL', () => {
