@@ -1,8 +1,9 @@
 // A private Postfix beside the machine's own: its configuration, queue and processes are the benchmark's alone.
 // Tuned for speed, durability untouched: no chroot, no DNS, no intake brake (`in_flow_delay`), 100 processes, no
 // limit per client. Every queue file is fsynced before 250, which is Postfix's way and no setting.
-import { chmodSync, chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { makeQueue, SERVICES } from './postfix-queue.ts'
 import { freePort, run, start, temporaryDirectory, untilAnswering } from './program.ts'
 import { DOMAIN, HOSTNAME, type Place, type Server } from './server.ts'
 
@@ -85,62 +86,10 @@ smtp_tls_security_level = none
 function masterCf(port: number, mode: PostfixMode): string {
   const smtps = mode.kind === 'tls' ? `127.0.0.1:${mode.smtps} inet n - n - - smtpd -o smtpd_tls_wrappermode=yes\n` : ''
   return `${smtps}127.0.0.1:${port} inet n - n - - smtpd
-pickup    unix  n - n 60    1 pickup
-cleanup   unix  n - n -     0 cleanup
-qmgr      unix  n - n 300   1 qmgr
-tlsmgr    unix  - - n 1000? 1 tlsmgr
-rewrite   unix  - - n -     - trivial-rewrite
-bounce    unix  - - n -     0 bounce
-defer     unix  - - n -     0 bounce
-trace     unix  - - n -     0 bounce
-verify    unix  - - n -     1 verify
-flush     unix  n - n 1000? 0 flush
-proxymap  unix  - - n -     - proxymap
-smtp      unix  - - n -     - smtp
-relay     unix  - - n -     - smtp
-error     unix  - - n -     - error
-retry     unix  - - n -     - error
-discard   unix  - - n -     - discard
-local     unix  - n n -     - local
-anvil     unix  - - n -     1 anvil
-scache    unix  - - n -     1 scache
+${SERVICES}local     unix  - n n -     - local
 `
-}
-
-/** The directories that `postfix set-permissions` would make. */
-async function makeQueue(root: string): Promise<void> {
-  const [postfix, postdrop] = [await id('passwd', 'postfix'), await id('group', 'postdrop')]
-  const make = (name: string, mode: number, owner: number, group = 0) => {
-    const directory = join(root, name)
-    mkdirSync(directory, { recursive: true })
-    chownSync(directory, owner, group)
-    chmodSync(directory, mode)
-  }
-  make('queue', 0o755, 0)
-  make('queue/pid', 0o755, 0)
-  make('data', 0o700, postfix)
-  for (const name of [
-    'active',
-    'bounce',
-    'corrupt',
-    'defer',
-    'deferred',
-    'flush',
-    'hold',
-    'incoming',
-    'saved',
-    'trace',
-  ])
-    make(`queue/${name}`, 0o700, postfix)
-  make('queue/private', 0o700, postfix)
-  make('queue/maildrop', 0o1730, postfix, postdrop)
-  make('queue/public', 0o2710, postfix, postdrop)
 }
 
 async function setting(name: string): Promise<string> {
   return (await run('postconf', ['-d', '-h', name])).trim()
-}
-
-async function id(database: 'passwd' | 'group', name: string): Promise<number> {
-  return Number((await run('getent', [database, name])).split(':')[2])
 }

@@ -3,13 +3,14 @@
 // It must be started as root, as Postfix always is; it changes to its own accounts by itself.
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs'
 import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { freePort } from '../../local/embedded/port.ts'
 import { findProgram } from '../../local/embedded/program.ts'
+import { makeQueue, SERVICES } from '../bench/postfix-queue.ts'
 
 const run = promisify(execFile)
 
@@ -135,47 +136,7 @@ function mainCf(root: string, daemons: string, nextHop: number, settings: Readon
 
 function masterCf(port: number): string {
   return `127.0.0.1:${port} inet n - n - - smtpd
-pickup    unix  n - n 60    1 pickup
-cleanup   unix  n - n -     0 cleanup
-qmgr      unix  n - n 300   1 qmgr
-tlsmgr    unix  - - n 1000? 1 tlsmgr
-tlsproxy  unix  - - n -     0 tlsproxy
-rewrite   unix  - - n -     - trivial-rewrite
-bounce    unix  - - n -     0 bounce
-defer     unix  - - n -     0 bounce
-trace     unix  - - n -     0 bounce
-verify    unix  - - n -     1 verify
-flush     unix  n - n 1000? 0 flush
-proxymap  unix  - - n -     - proxymap
-smtp      unix  - - n -     - smtp
-relay     unix  - - n -     - smtp
-error     unix  - - n -     - error
-retry     unix  - - n -     - error
-discard   unix  - - n -     - discard
-anvil     unix  - - n -     1 anvil
-scache    unix  - - n -     1 scache
+${SERVICES}tlsproxy  unix  - - n -     0 tlsproxy
 postlog   unix-dgram n - n - 1 postlogd
 `
-}
-
-const QUEUES = ['active', 'bounce', 'corrupt', 'defer', 'deferred', 'flush', 'hold', 'incoming', 'saved', 'trace']
-
-/** The directories that `postfix set-permissions` would make. */
-async function makeQueue(root: string): Promise<void> {
-  const id = async (database: string, name: string) =>
-    Number((await run('getent', [database, name])).stdout.split(':')[2])
-  const [postfix, postdrop] = [await id('passwd', 'postfix'), await id('group', 'postdrop')]
-  const make = (name: string, mode: number, owner: number, group = 0) => {
-    const directory = join(root, name)
-    mkdirSync(directory, { recursive: true })
-    chownSync(directory, owner, group)
-    chmodSync(directory, mode)
-  }
-  make('queue', 0o755, 0)
-  make('queue/pid', 0o755, 0)
-  make('data', 0o700, postfix)
-  for (const name of QUEUES) make(`queue/${name}`, 0o700, postfix)
-  make('queue/private', 0o700, postfix)
-  make('queue/maildrop', 0o1730, postfix, postdrop)
-  make('queue/public', 0o2710, postfix, postdrop)
 }
