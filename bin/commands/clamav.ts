@@ -50,7 +50,7 @@ async function withStore(options: Pick<Options, 'config'>, use: (store: PolicySt
 async function ignore(signature: string, options: Options): Promise<void> {
   const { ignoreSignature, isSignatureName } = await import('../../src/scan/signature-ignore.ts')
   const { EXIT, ExitError } = await import('../../src/platform/exit.ts')
-  const { durationOf } = await import('./quarantine-options.ts')
+  const { durationOf } = await import('./arguments.ts')
   if (!isSignatureName(signature)) throw new ExitError(EXIT.usage, 'that is no name of a signature')
   const lasts = durationOf(options.for)
   if (lasts === 0) throw new ExitError(EXIT.usage, '--for: expected more than 0s')

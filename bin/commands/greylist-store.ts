@@ -5,11 +5,11 @@ import { parseForwardPath, parseReversePath } from '../../src/mail/address.ts'
 import { isBuiltin } from '../../src/platform/config.ts'
 import { loadConfig } from '../../src/platform/config-load.ts'
 import { builtinPlugin } from '../../src/platform/config-plugins.ts'
-import { parseDuration } from '../../src/platform/config-units.ts'
 import { EXIT, ExitError } from '../../src/platform/exit.ts'
 import { type NamedClient, parseClient } from '../../src/policy/greylist-client.ts'
 import * as entries from '../../src/policy/greylist-entries.ts'
 import type { PolicyStore } from '../../src/storage/policy-store.ts'
+import { bareAddress, durationOf } from './arguments.ts'
 
 /** Texts that make no sense end the command as wrong usage. */
 export type Greylist = Readonly<{
@@ -43,7 +43,7 @@ export async function withGreylist(
       now: Date.now(),
       named: client => usage(() => parseClient(client, plugin.config)),
       address: (text, what = 'address') => usage(() => parseAddress(text, what)),
-      duration: text => usage(() => parseDuration(text)),
+      duration: durationOf,
     })
   } finally {
     await store.close()
@@ -52,7 +52,7 @@ export async function withGreylist(
 
 function parseAddress(text: string | undefined, what: string): string {
   if (text === undefined) throw new RangeError(`the ${what} is missing`)
-  const bare = text.replace(/^<(.*)>$/s, '$1')
+  const bare = bareAddress(text)
   const parsed = bare.toLowerCase() === 'postmaster' ? parseForwardPath(bare, true) : parseReversePath(bare, true)
   if (!parsed.ok) throw new RangeError(`expected an address, not "${text}"`)
   return parsed.address

@@ -1,6 +1,7 @@
 // elemta postsuper: Postfix's command of that name. `-` instead of an id reads ids from standard input.
 import { text } from 'node:stream/consumers'
 import type { Command } from 'commander'
+import { collect } from './arguments.ts'
 import type { Selection } from './queue-options.ts'
 
 type Options = Readonly<{ h?: string[]; H?: string[]; r?: string[]; d?: string[]; yes?: true; config?: string }>
@@ -22,10 +23,6 @@ export function register(program: Command): void {
     .argument('[queues...]', 'only in these: hold, deferred, incoming, active')
     .helpOption('--help', 'display help for command')
     .action(run)
-}
-
-function collect(id: string, before: string[] = []): string[] {
-  return [...before, id]
 }
 
 async function run(queues: readonly string[], options: Options): Promise<void> {

@@ -7,8 +7,9 @@ import type { MessageRecord, TraceEvent } from '../../src/mail/record.ts'
 import { EXIT } from '../../src/platform/exit.ts'
 import { harmlessLine } from '../../src/spool/harmless-text.ts'
 import type { QuarantineAnswer } from '../../src/spool/quarantine-operations.ts'
+import { durationOf } from './arguments.ts'
 import { type CallOperator, withOperator } from './operator-client.ts'
-import { type ActOptions, durationOf, selectionOf } from './quarantine-options.ts'
+import { type ActOptions, selectionOf } from './quarantine-options.ts'
 
 type Act = 'release' | 'discard'
 

@@ -1,7 +1,7 @@
 // How `elemta quarantine` reads its options.
-import { parseDuration } from '../../src/platform/config-units.ts'
 import { EXIT, ExitError } from '../../src/platform/exit.ts'
 import type { Kind } from '../../src/scan/learn.ts'
+import { bareAddress } from './arguments.ts'
 
 export type FilterOptions = Readonly<{
   domain?: string
@@ -22,14 +22,12 @@ export type ActOptions = FilterOptions &
     config?: string
   }>
 
-const bare = (address: string) => address.replace(/^<(.*)>$/s, '$1')
-
 /** Without the options that are not given. */
 export function filterOf({ domain, sender, recipient, why }: FilterOptions): Record<string, string> {
   return {
     ...(domain !== undefined && { domain }),
-    ...(sender !== undefined && { sender: bare(sender) }),
-    ...(recipient !== undefined && { recipient: bare(recipient) }),
+    ...(sender !== undefined && { sender: bareAddress(sender) }),
+    ...(recipient !== undefined && { recipient: bareAddress(recipient) }),
     ...(why !== undefined && { reason: why }),
   }
 }
@@ -43,16 +41,8 @@ export function selectionOf(ids: readonly string[], options: ActOptions): Record
   return {
     ...(ids.length > 0 && { ids }),
     ...(filtered && { filter }),
-    ...(to && { recipients: to.map(bare) }),
+    ...(to && { recipients: to.map(bareAddress) }),
     ...(allRecipients && { allRecipients }),
     ...(dryRun && { dryRun }),
-  }
-}
-
-export function durationOf(text: string): number {
-  try {
-    return parseDuration(text)
-  } catch (error) {
-    throw new ExitError(EXIT.usage, (error as Error).message)
   }
 }

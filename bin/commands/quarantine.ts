@@ -68,7 +68,8 @@ function filters(command: Command): Command {
 
 async function list(options: ListOptions, text?: string): Promise<void> {
   const { withOperator } = await import('./operator-client.ts')
-  const { filterOf, durationOf } = await import('./quarantine-options.ts')
+  const { durationOf } = await import('./arguments.ts')
+  const { filterOf } = await import('./quarantine-options.ts')
   const { listLine } = await import('./quarantine-text.ts')
   const since = options.since === undefined ? {} : { since: durationOf(options.since) }
   const filter = { ...filterOf(options), ...since, ...(text !== undefined && { text }) }

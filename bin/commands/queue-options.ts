@@ -1,8 +1,8 @@
 // What the queue commands share: how a filter is written on the command line, and what becomes of an answer's pages.
 import { type Command, Option } from 'commander'
-import { parseDuration } from '../../src/platform/config-units.ts'
 import { EXIT, ExitError } from '../../src/platform/exit.ts'
 import type { ChangeAnswer } from '../../src/spool/queue-operations.ts'
+import { bareAddress, durationOf } from './arguments.ts'
 import type { CallOperator } from './operator-client.ts'
 
 export type FilterOptions = Readonly<{
@@ -43,10 +43,10 @@ export function filterOf(options: FilterOptions): Record<string, unknown> | unde
   const { domain, sender, recipient, state, olderThan, route, reason } = options
   const filter = {
     domain,
-    sender: sender?.replace(/^<(.*)>$/, '$1'),
-    recipient: recipient?.replace(/^<(.*)>$/, '$1'),
+    sender: sender === undefined ? undefined : bareAddress(sender),
+    recipient: recipient === undefined ? undefined : bareAddress(recipient),
     states: state === undefined ? undefined : statesOf(state),
-    olderThan: olderThan === undefined ? undefined : duration(olderThan),
+    olderThan: olderThan === undefined ? undefined : durationOf(olderThan),
     route,
     reason,
   }
@@ -58,14 +58,6 @@ export function statesOf(name: string): readonly string[] {
   const states = STATES[name]
   if (states === undefined) throw new ExitError(EXIT.usage, `${name} is no state of the queue`)
   return states
-}
-
-function duration(text: string): number {
-  try {
-    return parseDuration(text)
-  } catch (error) {
-    throw new ExitError(EXIT.usage, (error as Error).message)
-  }
 }
 
 /** Ids, a filter, or both; ALL only with --yes or as a dry run. Throws ExitError when nothing is named. */

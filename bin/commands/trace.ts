@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import type { ReadOnlyBackends } from '../../src/backends.ts'
 import { isQueueId } from '../../src/mail/queue-id.ts'
 import type { MessageRecord } from '../../src/mail/record.ts'
+import { bareAddress } from './arguments.ts'
 
 export function register(program: Command): void {
   program
@@ -37,7 +38,7 @@ async function look(records: ReadOnlyBackends['records'], what: string, limit: n
     const record = await records.get(id)
     return record === undefined ? [] : [record]
   }
-  const bare = what.replace(/^<(.*)>$/s, '$1')
+  const bare = bareAddress(what)
   const byAddress = what === bare ? await records.find({ address: bare, limit }) : []
   return byAddress.length > 0 ? byAddress : records.find({ messageId: `<${bare}>`, limit })
 }

@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import type { FileUser } from '../../src/auth/users-lines.ts'
 import { loadConfig } from '../../src/platform/config-load.ts'
 import { EXIT, ExitError } from '../../src/platform/exit.ts'
+import { collect } from './arguments.ts'
 
 type Options = Readonly<{ config?: string; address?: string[] }>
 
@@ -62,10 +63,6 @@ export function register(program: Command): void {
       await checkUser(path, name, 'present')
       await change(path, name, 'present', () => null)
     })
-}
-
-function collect(address: string, before: string[] = []): string[] {
-  return [...before, address]
 }
 
 function usersFile(config: string | undefined): string {
