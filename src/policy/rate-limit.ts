@@ -6,11 +6,11 @@ import { createNetworks } from '../mail/networks.ts'
 import type { PluginConfig } from '../platform/config.ts'
 import type { Rate } from '../platform/config-fields.ts'
 import { formatDuration, formatSize } from '../platform/config-units.ts'
-import { type Bucket, levelOf, take } from '../platform/token-bucket.ts'
+import { createTokenBuckets } from '../platform/token-buckets.ts'
 import { type Decision, defer, type Plugin, type SessionView } from '../plugins/plugin.ts'
 import type { PolicyContext } from './policy-context.ts'
 
-const MOST_BUCKETS = 100_000
+const MOST_CLIENTS = 100_000
 
 type RateName = 'connections' | 'messages' | 'recipients' | 'octets' | 'user_messages' | 'user_recipients'
 
@@ -28,7 +28,7 @@ export function createRateLimit(config: PluginConfig<'rate-limit'>, { catalogue,
 
   function limit(name: RateName) {
     const { amount, period } = config[name]
-    if (amount > 0 && period > 0) return createLimit(config[name])
+    if (amount > 0 && period > 0) return createTokenBuckets(config[name], MOST_CLIENTS)
     throw new Error(`rate-limit: ${name} would let nothing through; write an amount and a time, such as 60/m`)
   }
 
@@ -59,26 +59,4 @@ function tooMuch(name: RateName, rate: Rate, wait: number, who: string): Decisio
   const why = `rate ${name} of ${who}: ${amount} in ${formatDuration(rate.period)}`
   // 421: no session comes of it (RFC 5321 §3.8).
   return defer(text, name === 'connections' ? { code: 421, enhancedCode: '4.7.0', why } : { why })
-}
-
-/** Buckets for one rate: milliseconds to wait, 0 when the tokens were there and are taken. */
-export function createLimit(rate: Rate, most = MOST_BUCKETS): (key: string, tokens: number, now: number) => number {
-  /** Used last stands last. */
-  const buckets = new Map<string, Bucket>()
-
-  /** Full buckets are as good as none; beyond `most` those unused for longest go as well. */
-  function forget(now: number): void {
-    for (const [key, bucket] of buckets) {
-      if (buckets.size <= most && levelOf(bucket, rate, now) < rate.amount) return
-      buckets.delete(key)
-    }
-  }
-
-  return (key, tokens, now) => {
-    const { bucket, wait } = take(buckets.get(key), rate, tokens, now)
-    buckets.delete(key)
-    buckets.set(key, bucket)
-    forget(now)
-    return wait
-  }
 }

@@ -1,6 +1,7 @@
 // Scanning while the client waits for its reply: refuse with a reason, accept with the verdict already known, or, when
 // the time is up or a scanner fails, accept and leave it to the scan queue: slow scanners cost latency, never mail.
 // Nothing is written here: what is to be written goes into the one step that accepts the message.
+import type { BeforeQueueAnswer } from '../mail/before-queue.ts'
 import type { AcceptedMessage, TraceEvent } from '../mail/record.ts'
 import type { Limit } from '../platform/limit.ts'
 import type { Log } from '../platform/log.ts'
@@ -8,7 +9,7 @@ import type { Metrics } from '../platform/metrics.ts'
 import type { Backends } from '../storage/backends.ts'
 import type { Content } from '../storage/message-store.ts'
 import { consequenceOf } from './consequence.ts'
-import { type Refusal, refusalOf } from './refusal.ts'
+import { refusalOf } from './refusal.ts'
 import { type ScanResult, scanMessage } from './scan-message.ts'
 import type { Scanner } from './scanner.ts'
 import type { SignatureWatch } from './signature-watch.ts'
@@ -29,18 +30,6 @@ export type BeforeQueueOptions = Readonly<{
   log: Log
   metrics: Metrics
 }>
-
-export type BeforeQueueAnswer =
-  | Refusal
-  /** To be written with the record, in this order, instead of a scan job; the content only where it is needed. */
-  | Readonly<{
-      outcome: 'accept'
-      writes: readonly (() => Promise<unknown>)[]
-      keepContent: boolean
-      /** To be called when they are written: the verdict's count and its line in the log. */
-      told(): void
-    }>
-  | Readonly<{ outcome: 'queue'; why: string }>
 
 /** The answer rejects when the content cannot be read: the client then hears 451. */
 export function createBeforeQueueScan(options: BeforeQueueOptions) {

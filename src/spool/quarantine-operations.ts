@@ -32,16 +32,11 @@ export type QuarantineAnswer = Readonly<{
   next?: string
 }>
 
+const { domain, sender, recipient, reason } = filterShape
+const QUARANTINE_FILTER = { domain, sender, recipient, reason }
+
 const actInput = selectionInput.extend({
-  filter: z
-    .strictObject({
-      domain: filterShape.domain,
-      sender: filterShape.sender,
-      recipient: filterShape.recipient,
-      reason: filterShape.reason,
-    })
-    .partial()
-    .optional(),
+  filter: z.strictObject(QUARANTINE_FILTER).partial().optional(),
   /** Only these, of all messages that are meant. */
   recipients: z.array(filterShape.recipient).min(1).max(1000).optional(),
   allRecipients: z.literal(true).optional(),
@@ -184,10 +179,7 @@ export function createQuarantineOperations(
 const listInput = z.strictObject({
   filter: z
     .strictObject({
-      domain: filterShape.domain,
-      sender: filterShape.sender,
-      recipient: filterShape.recipient,
-      reason: filterShape.reason,
+      ...QUARANTINE_FILTER,
       /** Accepted no longer ago than this, milliseconds. */
       since: z.number().min(0),
       /** A part of sender, recipient, subject or reason, compared without case. */

@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest'
 import { createMetrics } from '../../src/platform/metrics.ts'
 import { levelOf, take } from '../../src/platform/token-bucket.ts'
-import { createLimit, createRateLimit } from '../../src/policy/rate-limit.ts'
+import { createTokenBuckets } from '../../src/platform/token-buckets.ts'
+import { createRateLimit } from '../../src/policy/rate-limit.ts'
 import { contextFor, from, said, settings, whyOf } from './ask.ts'
 
 const MINUTE = 60_000
@@ -131,7 +132,7 @@ describe('a bucket', () => {
 })
 
 test('memory is bounded: who was quiet for longest is forgotten', () => {
-  const limit = createLimit({ amount: 1, period: MINUTE }, 3)
+  const limit = createTokenBuckets({ amount: 1, period: MINUTE }, 3)
   for (const key of ['a', 'b', 'c', 'd']) expect(limit(key, 1, 0)).toBe(0)
   expect(limit('d', 1, 0)).toBe(MINUTE)
   expect(limit('a', 1, 0)).toBe(0)
