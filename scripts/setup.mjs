@@ -23,6 +23,10 @@ const TEST_PROGRAMS = {
   swaks: 'swaks',
   curl: 'curl',
   postfix: 'postfix', // a sending MTA, and smtp-sink
+  dovecot: 'dovecot-lmtpd',
+  prometheus: 'prometheus', // with promtool
+  'prometheus-alertmanager': 'prometheus-alertmanager', // with amtool
+  shellcheck: 'shellcheck',
   slapd: 'slapd',
   pflogsumm: 'pflogsumm',
   'fail2ban-regex': 'fail2ban',
