@@ -76,10 +76,8 @@ test.each<[what: string, content: string]>([
 
 test('several messages go over one session, under TLS that is verified', async () => {
   const pool = openPool()
-  const nextHop = {
-    ...{ protocol: 'lmtp', host: '127.0.0.1', port: dovecot.port },
-    ...{ tls: 'verify', ca: dovecot.certificate, certificateName: NAME },
-  } as const
+  const secured = { tls: 'verify', ca: dovecot.certificate, certificateName: NAME } as const
+  const nextHop = { protocol: 'lmtp', host: '127.0.0.1', port: dovecot.port, ...secured } as const
   const first = await handOver(pool, nextHop, {
     recipients: ['ann@example.com', 'eve@example.com', 'dora@example.com'],
   })
