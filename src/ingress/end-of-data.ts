@@ -9,6 +9,7 @@ import type { Reception } from './reception.ts'
 import { refusalOf } from './refuse.ts'
 import { loop } from './replies.ts'
 import { deadlineFor, type Session } from './session.ts'
+import { tempfailReason } from './tempfail-reason.ts'
 import { envelopeOf, type Transaction } from './transaction.ts'
 
 /** More `Received` fields than this mean a loop (RFC 5321 §6.3; Postfix's hopcount_limit). */
@@ -63,7 +64,7 @@ function judge(session: Session, reception: Reception, transaction: Transaction)
     metrics.messagesReceived.inc()
     metrics.recipientsAccepted.inc(recipients.size)
     metrics.messageSize.observe(size)
-    metrics.acceptDuration.observe((performance.now() - started) / 1000)
+    metrics.acceptDuration.observe((performance.now() - started) / 1000, { queueId })
     const { address, port, helo, esmtp, user, tls } = client
     const who = {
       client: address,
@@ -79,7 +80,8 @@ function judge(session: Session, reception: Reception, transaction: Transaction)
   })
 
   function refuse(refused: Ending): Reply {
-    if (refused.reply.code < 500) metrics.messagesDeferredAtIngress.inc()
+    if (refused.reply.code < 500)
+      metrics.messagesDeferredAtIngress.inc(session.gone ? 'other' : tempfailReason(refused))
     return refusalOf(session, 'data', { ...refused, queueId }, about)
   }
 }

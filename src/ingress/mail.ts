@@ -8,6 +8,7 @@ import { tooLarge } from './reception.ts'
 import { refusalOf } from './refuse.ts'
 import * as replies from './replies.ts'
 import { type Session, viewOf } from './session.ts'
+import { tempfailReason } from './tempfail-reason.ts'
 import { inTransaction } from './transaction.ts'
 
 export function mail(session: Session, command: Extract<Command, { verb: 'MAIL' }>): MaybePromise<Reply> {
@@ -30,13 +31,16 @@ export function mail(session: Session, command: Extract<Command, { verb: 'MAIL' 
   if (!maySendAs(session, reversePath)) return refuse(replies.notYourAddress, { reversePath, user: client.user })
   const pressure = settings.pressure()
   if (pressure !== undefined) {
-    settings.metrics.messagesDeferredAtIngress.inc()
+    settings.metrics.messagesDeferredAtIngress.inc('room')
     return refuse(replies.underPressure[pressure], { reversePath })
   }
 
   const view = { ...viewOf(session), queueId, reversePath, recipients: [] }
   return when(chain.sender(view), ({ refusal, suspicions, headers }) => {
-    if (refusal !== undefined) return refusalOf(session, 'mail', { ...refusal, queueId }, { reversePath })
+    if (refusal !== undefined) {
+      if (refusal.reply.code < 500) settings.metrics.messagesDeferredAtIngress.inc(tempfailReason(refusal))
+      return refusalOf(session, 'mail', { ...refusal, queueId }, { reversePath })
+    }
     session.transaction = {
       queueId,
       reversePath,

@@ -40,7 +40,7 @@ export async function scanMessage(options: ScanMessageOptions): Promise<ScanResu
   const findings = await (content.size <= SMALL ? askAtOnce() : askWhileReading())
   signal?.throwIfAborted()
   const all = seconds()
-  if (scanners.length > 0) metrics.scanLatency.observe(all)
+  if (scanners.length > 0) metrics.scanLatency.observe(all, { queueId: message.queueId })
   return { findings, seconds: all }
 
   async function askAtOnce(): Promise<Finding[]> {

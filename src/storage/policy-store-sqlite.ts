@@ -20,7 +20,7 @@ const LIST = `SELECT key, value, expires_at FROM entries
 const COUNT = `SELECT coalesce((SELECT entries FROM totals WHERE space = ?1), 0)
   - (SELECT count(*) FROM entries WHERE space = ?1 AND expires_at <= ?2) AS n`
 const EXPIRE = `DELETE FROM entries WHERE space = ?1 AND key IN
-  (SELECT key FROM entries WHERE space = ?1 AND expires_at <= ?2 ORDER BY expires_at LIMIT ?3) RETURNING 1`
+  (SELECT key FROM entries WHERE space = ?1 AND expires_at <= ?2 ORDER BY expires_at LIMIT ?3) RETURNING value`
 
 /** Sorts behind every key that begins as it does. */
 const LAST = '\u{10ffff}'.repeat(4)
@@ -71,7 +71,8 @@ export function createSqlitePolicyStore({ writer, reader, checkpoints }: Parts):
     },
 
     async expire(space, now, max) {
-      return (await write({ sql: EXPIRE, params: [space, now, max] })).length
+      const removed = await write({ sql: EXPIRE, params: [space, now, max] })
+      return removed.map(({ value }) => JSON.parse(String(value)))
     },
 
     async close() {

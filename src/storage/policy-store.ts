@@ -32,7 +32,7 @@ export interface PolicyStore {
     now: number,
   ): Promise<PolicyEntry[]>
   count(space: string, now: number): Promise<number>
-  /** Removes at most `max` expired entries of a space and returns how many. */
-  expire(space: string, now: number, max: number): Promise<number>
+  /** Removes at most `max` expired entries of a space and returns their values. */
+  expire(space: string, now: number, max: number): Promise<PolicyValue[]>
   close(): Promise<void>
 }

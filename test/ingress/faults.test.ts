@@ -111,7 +111,7 @@ describe('storage', () => {
     })
     expect(await reachesQueue(port)).toMatch(/^451 4\.3\.1 .*\w{20}/)
     expect(isEmpty()).toBe(true)
-    expect(await metric('elemta_messages_tempfailed_total')).toBe(1)
+    expect(await metric('elemta_messages_tempfailed_total{reason="room"}')).toBe(1)
     expect(logged('deferred')).toHaveLength(1)
     delete obstacles[place]
     expect(await reachesQueue(port)).toMatch(/^250 /)

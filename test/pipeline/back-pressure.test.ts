@@ -26,7 +26,7 @@ test('a queue beyond limits.queued_messages: 451 4.3.2 at MAIL, and mail is take
   const client = await greeted(gateway.port)
   expect(await client.say('MAIL FROM:<alice@sender.example>')).toMatch(/^451 4\.3\.2 /)
   expect(await client.say('NOOP')).toMatch(/^250 /)
-  expect(await gateway.metric('elemta_messages_tempfailed_total')).toBe(1)
+  expect(await gateway.metric('elemta_messages_tempfailed_total{reason="room"}')).toBe(1)
   expect(await gateway.log(({ event, stage }) => event === 'deferred' && stage === 'mail')).toMatchObject({
     reply: expect.stringMatching(/^451 4\.3\.2 /),
   })

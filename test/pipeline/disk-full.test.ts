@@ -35,7 +35,7 @@ test.each([
   }
   const spooled = async () => (await readdir(data, { recursive: true })).filter(name => /[0-9A-Z]{20}/.test(name))
   await expect.poll(spooled).toEqual([])
-  expect(await gateway.metric('elemta_messages_tempfailed_total')).toBe(3)
+  expect(await gateway.metric('elemta_messages_tempfailed_total{reason="room"}')).toBe(3)
   expect(await gateway.metric('elemta_messages_received_total')).toBe(0)
 
   await rm(filler)
