@@ -20,7 +20,7 @@ const TAB = 9
 const SPACE = 32
 const COLON = 58
 
-/** The most that a Message-ID may have (RFC 5322 §2.1.1: a line); a longer one is no use as a key. */
+/** The most that a Message-ID may have (RFC 5322 §2.1.1: a line); a longer one is no use as a key. Other values, too. */
 const LONGEST_MESSAGE_ID = 998
 
 /** Octets of the header section, its last CRLF included; the empty line that follows is not part of it. */
@@ -72,18 +72,29 @@ export type HeaderSummary = Readonly<{
   hopCount: number
   /** The first Message-ID with its angle brackets; absent where there is none that could serve as a name. */
   messageId?: string
+  /** It says of itself that it went to many: `Precedence: bulk`, or the fields of mailing lists (RFC 2369, RFC 2919). */
+  bulk: boolean
 }>
+
+const LIST_FIELDS: readonly string[] = ['list-id', 'list-unsubscribe', 'list-post']
+const BULK = /^(bulk|list|junk)$/i
 
 /** What ingress wants to know, in one pass. `head` is the beginning of a content. */
 export function summariseHeader(head: Buffer): HeaderSummary {
   const section = head.subarray(0, headerLength(head))
   let hopCount = 0
   let messageId: string | undefined
+  let bulk = false
   for (const field of fieldsOf(section)) {
     if (field.name === 'received') hopCount++
     if (field.name === 'message-id') messageId ??= messageIdIn(section, field)
+    bulk ||= LIST_FIELDS.includes(field.name) || (field.name === 'precedence' && isBulk(section, field))
   }
-  return messageId === undefined ? { hopCount } : { hopCount, messageId }
+  return messageId === undefined ? { hopCount, bulk } : { hopCount, messageId, bulk }
+}
+
+function isBulk(section: Buffer, field: Field): boolean {
+  return field.end - field.valueStart <= LONGEST_MESSAGE_ID && BULK.test(fieldValue(section, field))
 }
 
 function messageIdIn(section: Buffer, field: Field): string | undefined {

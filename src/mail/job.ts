@@ -1,5 +1,6 @@
 // Jobs: the units of work on the queues, and the only things that stages hand to each other.
 // A job carries ids and decisions, never content: a worker reads that from the message store.
+import type { Priority } from './priority.ts'
 import type { HeaderField } from './verdict.ts'
 
 type JobOf = Readonly<{
@@ -13,6 +14,8 @@ type JobOf = Readonly<{
   recipients: readonly string[]
   /** 1 for the first attempt; grows with every deferral. */
   attempt: number
+  /** Absent: normal. */
+  priority?: Priority
 }>
 
 /** Released from quarantine by a person: not caught again for what it was caught for. Signed, for these recipients only. */

@@ -1,6 +1,7 @@
 // The message record: everything we know about one accepted message but its content.
 // Its events, in order, are the answer to "where is my mail?".
 import type { Client, Envelope } from './envelope.ts'
+import type { Priority } from './priority.ts'
 import type { Decision, Finding, HeaderField } from './verdict.ts'
 
 /** Where one recipient's copy stands. The last five are ends; the ledger proves that nothing is anywhere else. */
@@ -41,6 +42,8 @@ export type AcceptedMessage = Readonly<{
   size: number
   /** Message-ID of the header with its angle brackets; absent where there is none. */
   messageId?: string
+  /** What its jobs begin with; absent: normal. */
+  priority?: Priority
   /** Header fields that session policies want in front of it. */
   tags?: readonly HeaderField[]
 }>
@@ -68,6 +71,8 @@ export type TraceEvent = Readonly<{ at: number }> &
         attempt: number
         dueAt: number
       }>
+    /** An attempt ended after the final dot with nothing written down: the next hop may have the message already. */
+    | Readonly<{ event: 'in-doubt'; recipients: readonly string[]; nextHop: string; attempt: number; sentAt: number }>
     /** A report to the sender was queued as a message of its own. */
     | Readonly<{
         event: 'reported'

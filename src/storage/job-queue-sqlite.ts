@@ -3,8 +3,10 @@
 // Handing out is not synced (a power cut then hands out once more); everything else is durable when it resolves.
 // Waiting costs nothing: `lease` is woken by what this process enqueues, and by one timer for the next visible time.
 // A job that is enqueued while somebody waits goes in as leased to him: one write less, and no wait for it.
+// Of each priority the first in line are found in the index; every fourth turn is for whoever waits longest.
 import { randomBytes } from 'node:crypto'
 import type { Job } from '../mail/job.ts'
+import { PRIORITIES, type Priority } from '../mail/priority.ts'
 import type { JobQueue, Lease, QueueTally } from './job-queue.ts'
 import type { Reader } from './reader-sqlite.ts'
 import type { Writer } from './writer-sqlite.ts'
@@ -14,6 +16,11 @@ export type JobTable = 'scan_jobs' | 'delivery_jobs'
 
 /** The clock may be set meanwhile: look again after a minute at the latest. */
 const LONGEST_TIMER = 60_000
+
+/** Of so many jobs one is handed out by age alone. */
+const TURN_OF_AGE = 4
+
+const RANK: Readonly<Record<Priority, number>> = { high: 1, normal: 0, low: -1 }
 
 export function createSqliteJobQueue<J extends Job>({
   table,
@@ -29,11 +36,16 @@ export function createSqliteJobQueue<J extends Job>({
   /** Milliseconds until a job whose worker is silent is handed out again. */
   leaseTime: number
 }): JobQueue<J> & { close(): void } {
-  const ENQUEUE = `INSERT INTO ${table} (id, enqueued_at, visible_at, tries, token, recipients, doc)
-    VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING RETURNING seq`
-  const LEASE = `UPDATE ${table} SET visible_at = ?, tries = tries + 1, token = hex(randomblob(8))
-    WHERE seq IN (SELECT seq FROM ${table} WHERE dead = 0 AND visible_at <= ? ORDER BY visible_at, seq LIMIT ?)
-    RETURNING seq, tries, enqueued_at, token, doc`
+  const ENQUEUE = `INSERT INTO ${table} (id, enqueued_at, visible_at, tries, token, recipients, doc, priority)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING RETURNING seq`
+  const firstOf = (priority: Priority) => `SELECT * FROM (SELECT seq, visible_at, priority FROM ${table}
+    WHERE dead = 0 AND priority = ${RANK[priority]} AND visible_at <= ?2 ORDER BY visible_at, seq LIMIT ?3)`
+  const lease = (order: string) => `UPDATE ${table}
+    SET visible_at = ?1, tries = tries + 1, token = hex(randomblob(8))
+    WHERE seq IN (SELECT seq FROM (${PRIORITIES.map(firstOf).join(' UNION ALL ')}) ORDER BY ${order} LIMIT ?3)
+    RETURNING seq, priority, tries, enqueued_at, token, doc`
+  const LEASE_OLDEST = lease('visible_at, seq')
+  const LEASE_URGENT = lease('priority DESC, visible_at, seq')
   const EXTEND = `UPDATE ${table} SET visible_at = ? WHERE id = ? AND token = ? RETURNING seq`
   const DONE = `DELETE FROM ${table} WHERE id = ? AND token = ?`
   const RETRY = `UPDATE ${table} SET token = NULL, visible_at = ?, reason = ? WHERE id = ? AND token = ?`
@@ -48,11 +60,14 @@ export function createSqliteJobQueue<J extends Job>({
   const REDRIVE = `UPDATE ${table} SET dead = 0, tries = 0, reason = NULL, visible_at = ? WHERE id = ? AND dead = 1
     RETURNING seq`
   const DEAD = `SELECT doc, reason, enqueued_at FROM ${table} WHERE dead = 1 ORDER BY seq LIMIT ?`
-  const NEXT = `SELECT min(visible_at) AS next FROM ${table} WHERE dead = 0`
+  const nextOf = (priority: Priority) =>
+    `SELECT min(visible_at) AS at FROM ${table} WHERE dead = 0 AND priority = ${RANK[priority]}`
+  const NEXT = `SELECT min(at) AS next FROM (${PRIORITIES.map(nextOf).join(' UNION ALL ')})`
 
   const waiting = new Set<Waiter<J>>()
   let timer: NodeJS.Timeout | undefined
   let arrivals = 0
+  let turn = 0
   let closed = false
 
   function wakeOne() {
@@ -108,8 +123,9 @@ export function createSqliteJobQueue<J extends Job>({
       const waiter = [...waiting].find(({ room }) => room > 0)
       const token = waiter && randomBytes(8).toString('hex')
       if (waiter !== undefined) waiter.room--
-      const row = [job.id, at, token ? at + leaseTime : at, token ? 1 : 0, token ?? null]
-      const [rows = []] = await write(ENQUEUE, ...row, job.recipients.length, JSON.stringify(job)).catch(error => {
+      const row = [job.id, at, token ? at + leaseTime : at, token ? 1 : 0, token ?? null, job.recipients.length]
+      const rank = RANK[job.priority ?? 'normal']
+      const [rows = []] = await write(ENQUEUE, ...row, JSON.stringify(job), rank).catch(error => {
         if (waiter !== undefined) waiter.room++
         throw error
       })
@@ -131,12 +147,20 @@ export function createSqliteJobQueue<J extends Job>({
       while (!signal.aborted) {
         const seen = arrivals
         const at = now()
-        const operation = { sql: LEASE, params: [at + leaseTime, at, max] }
-        const [rows = []] = await writer.run([operation], { durable: false })
+        const oldest = turnsOfAge(turn, max)
+        const shares = [
+          { sql: LEASE_OLDEST, share: oldest },
+          { sql: LEASE_URGENT, share: max - oldest },
+        ]
+        const operations = shares
+          .filter(({ share }) => share > 0)
+          .map(({ sql, share }) => ({ sql, params: [at + leaseTime, at, share] }))
+        const rows = (await writer.run(operations, { durable: false })).flat()
         if (rows.length > 0) {
+          turn += rows.length
           if (rows.length === max) wakeOne()
           arm()
-          return rows.toSorted((a, b) => Number(a.seq) - Number(b.seq)).map(row => leaseOf<J>(row))
+          return rows.toSorted(byPriority).map(row => leaseOf<J>(row))
         }
         if (arrivals !== seen || signal.aborted) continue
         const handed = await untilWoken(max, signal)
@@ -204,6 +228,15 @@ export function createSqliteJobQueue<J extends Job>({
       waiting.clear()
     },
   }
+}
+
+/** How many of the next `count` turns, after `turn` of them, are for whoever waits longest. */
+function turnsOfAge(turn: number, count: number): number {
+  return Math.floor((turn + count) / TURN_OF_AGE) - Math.floor(turn / TURN_OF_AGE)
+}
+
+function byPriority(a: SqlRow, b: SqlRow): number {
+  return Number(b.priority) - Number(a.priority) || Number(a.seq) - Number(b.seq)
 }
 
 /** Somebody who waits in `lease`. */

@@ -1,4 +1,6 @@
 // Port: a queue of jobs of one kind. May hand a job out twice (at-least-once); never loses one.
+// What is urgent is handed out first, but of four jobs one is whoever waits longest: nothing ever starves. Where queues
+// know no priority (SQS) an adapter keeps one for each, and asks them in these turns.
 // Adapters: job-queue-sqlite. Every adapter passes test/contract/job-queue.ts.
 import type { Job } from '../mail/job.ts'
 
@@ -27,7 +29,7 @@ export type QueueTally = Readonly<{
 export interface JobQueue<J extends Job> {
   /** Durable when it resolves. A job whose id is queued already changes nothing. */
   enqueue(job: J): Promise<void>
-  /** Up to `max` jobs, oldest first; waits until there is one. Resolves empty only once `signal` is aborted. */
+  /** Up to `max` jobs, by priority and then oldest first; waits until there is one. Resolves empty only once `signal` is aborted. */
   lease(max: number, signal: AbortSignal): Promise<Lease<J>[]>
   /** Starts the lease's time again; false when the lease is lost: stop working on the job. */
   extend(lease: Lease<J>): Promise<boolean>

@@ -3,12 +3,13 @@
 // end with it.
 import type { Deferral } from '../mail/job.ts'
 import type { AcceptedMessage, MessageRecord, RecipientState, RecipientStatus, TraceEvent } from '../mail/record.ts'
-import { RECIPIENT_STATES } from '../mail/record.ts'
 import { NOT_HELD } from './migration-2-sqlite.ts'
+import { SCAN_DEFERRAL } from './migration-3-sqlite.ts'
 import type { Reader } from './reader-sqlite.ts'
 import { createRecipientLists } from './recipient-lists-sqlite.ts'
 import type { Claim, RecordStore } from './record-store.ts'
-import { FINAL, OPEN } from './schema-sqlite.ts'
+import { createRowTallies, createTallies } from './record-tally-sqlite.ts'
+import { FINAL } from './schema-sqlite.ts'
 import type { Writer } from './writer-sqlite.ts'
 import type { Operation } from './writer-thread-sqlite.ts'
 
@@ -37,6 +38,7 @@ export function createSqliteRecordStore({ writer, reader }: { writer: Writer; re
 
   return {
     ...createRecordReader(reader),
+    ...createTallies(reader),
 
     async create(message, event) {
       const { queueId, acceptedAt, envelope, messageId = null } = message
@@ -109,6 +111,7 @@ export function createRecordReader(reader: Reader): RecordReader {
 
   return {
     ...createRecipientLists(reader),
+    ...createRowTallies(reader),
 
     async get(queueId) {
       return read(queueId)
@@ -136,34 +139,9 @@ export function createRecordReader(reader: Reader): RecordReader {
     },
 
     async due(now, max, kind) {
-      const ofKind = kind === undefined ? '' : `AND doc ->> '$.job.kind' = '${kind}'`
+      const ofKind = kind === undefined ? '' : `AND ${kind === 'scan' ? '' : 'NOT '}(${SCAN_DEFERRAL})`
       const sql = `SELECT doc FROM deferrals WHERE due_at <= ? AND ${NOT_HELD} ${ofKind} ORDER BY due_at, rowid LIMIT ?`
       return reader.all(sql, now, max).map(row => JSON.parse(String(row.doc)) as Deferral)
-    },
-
-    async tally() {
-      const states = Object.fromEntries(RECIPIENT_STATES.map(state => [state, 0])) as Record<RecipientState, number>
-      let accepted = 0
-      for (const { name, recipients } of reader.all('SELECT name, recipients FROM totals')) {
-        if (name === 'accepted') accepted = Number(recipients)
-        else states[name as RecipientState] = Number(recipients)
-      }
-      for (const row of reader.all(`SELECT state, count(*) AS n FROM recipients WHERE ${OPEN} GROUP BY state`)) {
-        states[row.state as RecipientState] = Number(row.n)
-      }
-      return { accepted, states }
-    },
-
-    async tallyDeferrals() {
-      const row = reader.get(
-        `SELECT count(*) AS n, coalesce(sum(recipients), 0) AS recipients, min(accepted_at) AS oldest
-         FROM deferrals WHERE ${NOT_HELD}`,
-      )
-      return {
-        deferrals: Number(row?.n),
-        recipients: Number(row?.recipients),
-        ...(typeof row?.oldest === 'number' && { oldestAcceptedAt: row.oldest }),
-      }
     },
   }
 }

@@ -5,9 +5,11 @@ import { closeSync, existsSync, openSync, renameSync, rmSync, statSync } from 'n
 import { DatabaseSync } from 'node:sqlite'
 import { isFinal, RECIPIENT_STATES } from '../mail/record.ts'
 import { FROM_1_TO_2, LISTED_INDEXES } from './migration-2-sqlite.ts'
+import { COUNTERS, FROM_2_TO_3, openJobsIndex } from './migration-3-sqlite.ts'
+import { FROM_3_TO_4 } from './migration-4-sqlite.ts'
 import { SpoolError } from './spool-error.ts'
 
-const SCHEMA_VERSION = 2
+const SCHEMA_VERSION = 4
 
 /** A full check reads every page; beyond this size it would keep a restart waiting (about a second per GiB). */
 const FULL_CHECK_BYTES = 1024 ** 3
@@ -30,9 +32,10 @@ const jobTable = (name: string) => `
     recipients INTEGER NOT NULL,
     dead INTEGER NOT NULL DEFAULT 0,
     reason TEXT,
-    doc TEXT NOT NULL
+    doc TEXT NOT NULL,
+    priority INTEGER NOT NULL DEFAULT 0
   ) STRICT;
-  CREATE INDEX ${name}_open ON ${name} (visible_at, seq, token, recipients, enqueued_at) WHERE dead = 0;
+  ${openJobsIndex(name)}
   CREATE INDEX ${name}_dead ON ${name} (recipients) WHERE dead = 1;`
 
 // Octets of a content are in the same database as its record and job: one sync for all three. `data` is NULL where
@@ -53,6 +56,7 @@ const SCHEMA = `
     queue_id TEXT NOT NULL,
     recipient TEXT NOT NULL,
     state TEXT NOT NULL,
+    sending TEXT,
     PRIMARY KEY (queue_id, recipient)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX recipients_by_address ON recipients (recipient COLLATE NOCASE);
@@ -73,6 +77,7 @@ const SCHEMA = `
   ) STRICT;
   CREATE INDEX deferrals_due ON deferrals (due_at);
   ${LISTED_INDEXES}
+  ${COUNTERS}
   ${jobTable('scan_jobs')}
   ${jobTable('delivery_jobs')}
   PRAGMA user_version = ${SCHEMA_VERSION};`
@@ -97,7 +102,7 @@ export function createDatabase(path: string): void {
 }
 
 /** What leads from a version to the next one, each a transaction of its own. */
-const MIGRATIONS: Readonly<Record<number, string>> = { 1: FROM_1_TO_2 }
+const MIGRATIONS: Readonly<Record<number, string>> = { 1: FROM_1_TO_2, 2: FROM_2_TO_3, 3: FROM_3_TO_4 }
 
 /** Brings the database of an older version up to date; a crash leaves the old version or the new one. */
 export function migrateDatabase(path: string): void {

@@ -98,7 +98,7 @@ describe('the summary for ingress', () => {
       section('Received: 1', 'received: 2', 'Message-ID:', ' <a.b@c> (comment)', 'Message-ID: <second@c>', ''),
       section('Received: 3'),
     ])
-    expect(summariseHeader(content)).toEqual({ hopCount: 2, messageId: '<a.b@c>' })
+    expect(summariseHeader(content)).toEqual({ hopCount: 2, messageId: '<a.b@c>', bulk: false })
   })
 
   test.each(['Message-ID: none', 'Message-ID: <a b>', `Message-ID: <${'x'.repeat(1000)}@c>`, 'X: <a@b>'])(
@@ -110,8 +110,8 @@ describe('the summary for ingress', () => {
 
   test('of 60,000 fields and of a line of 1 MB is right', () => {
     const many = Buffer.from(`${'Received: x\r\n'.repeat(60_000)}Message-ID: <a@b>\r\n\r\n`)
-    expect(summariseHeader(many)).toEqual({ hopCount: 60_000, messageId: '<a@b>' })
+    expect(summariseHeader(many)).toEqual({ hopCount: 60_000, messageId: '<a@b>', bulk: false })
     const long = Buffer.from(`Subject: ${'x'.repeat(1_000_000)}\r\nMessage-ID: <a@b>\r\n\r\n`)
-    expect(summariseHeader(long)).toEqual({ hopCount: 0, messageId: '<a@b>' })
+    expect(summariseHeader(long)).toEqual({ hopCount: 0, messageId: '<a@b>', bulk: false })
   })
 })

@@ -7,7 +7,7 @@ import { openEmbedded, openEmbeddedReadOnly } from '../../src/backends.ts'
 import { mintQueueId } from '../../src/mail/queue-id.ts'
 import { readLedger } from '../../src/spool/ledger.ts'
 import { createDatabase, migrateDatabase } from '../../src/storage/schema-sqlite.ts'
-import { acceptedEvent, acceptedMessage, deliveryJob } from '../contract/home.ts'
+import { acceptedEvent, acceptedMessage, deliveryJob, untilTestEnds } from '../contract/home.ts'
 import { temporaryDirectory } from './embedded-home.ts'
 
 const AT = 1_700_000_000_000
@@ -23,10 +23,10 @@ beforeEach(async () => {
 })
 afterEach(() => rmSync(directory, { recursive: true }))
 
-/** As version 1 has written it: one recipient deferred, one held by a verdict. */
-function spoolOfVersion1(): DatabaseSync {
+/** As an older version has written it: one recipient deferred, one held by a verdict. */
+function spoolOfVersion(version: 1 | 2): DatabaseSync {
   const db = new DatabaseSync(join(dataDir, 'elemta.sqlite'))
-  db.exec(`PRAGMA journal_mode = WAL; BEGIN; ${readFileSync('test/storage/schema-1.sql', 'utf8')}; COMMIT`)
+  db.exec(`PRAGMA journal_mode = WAL; BEGIN; ${readFileSync(`test/storage/schema-${version}.sql`, 'utf8')}; COMMIT`)
   const message = JSON.stringify(acceptedMessage({ queueId, recipients: [deferred, held] }))
   db.prepare('INSERT INTO messages VALUES (?, ?, NULL, ?, ?, ?)').run(
     queueId,
@@ -55,10 +55,15 @@ const tables = (db: DatabaseSync) =>
   db
     .prepare('SELECT type, name, sql FROM sqlite_schema ORDER BY name')
     .all()
-    .map(({ sql, ...named }) => ({ ...named, sql: String(sql).replaceAll(/\s+/g, ' ') }))
+    .map(({ sql, ...named }) => ({
+      ...named,
+      sql: String(sql)
+        .replaceAll(/\s+/g, ' ')
+        .replaceAll(/ ?([(),]) ?/g, '$1'),
+    }))
 
-test('mail in a spool of version 1 is still there, listed and accounted for', async () => {
-  spoolOfVersion1().close()
+test.each([1, 2] as const)('mail in a spool of version %i is still there, listed and accounted for', async version => {
+  spoolOfVersion(version).close()
   const backends = await openEmbedded({ dataDir, now: () => AT })
   const { records } = backends
   expect((await records.due(AT, 9)).map(({ job }) => job.recipients)).toEqual([[deferred]])
@@ -69,11 +74,13 @@ test('mail in a spool of version 1 is still there, listed and accounted for', as
     [held, 'held'],
   ])
   expect(await readLedger(backends)).toMatchObject({ imbalance: 0, held: 1, queued: { deferred: 1 } })
+  expect((await records.tally()).states).toMatchObject({ deferred: 1, held: 1, quarantined: 0 })
+  expect(await records.tallyDeferrals()).toEqual({ deferrals: 1, recipients: 1, oldestAcceptedAt: AT })
   await backends.close()
 })
 
-test('it has then what a new one has', () => {
-  spoolOfVersion1().close()
+test.each([1, 2] as const)('version %i has then what a new one has', version => {
+  spoolOfVersion(version).close()
   migrateDatabase(join(dataDir, 'elemta.sqlite'))
   createDatabase(join(dataDir, 'new.sqlite'))
   const old = new DatabaseSync(join(dataDir, 'elemta.sqlite'))
@@ -85,7 +92,7 @@ test('it has then what a new one has', () => {
 })
 
 test('a migration that fails leaves the old version, whole', () => {
-  const db = spoolOfVersion1()
+  const db = spoolOfVersion(1)
   // What the last statement of the migration makes is there already.
   db.exec('CREATE INDEX recipients_waiting ON recipients (state)')
   const before = tables(db)
@@ -95,8 +102,20 @@ test('a migration that fails leaves the old version, whole', () => {
   db.close()
 })
 
+test('jobs of version 2 are handed out', async () => {
+  const db = spoolOfVersion(2)
+  const job = deliveryJob(`${queueId}/delivery/1`, [deferred])
+  const insert = 'INSERT INTO delivery_jobs (id, enqueued_at, visible_at, recipients, doc) VALUES (?, ?, ?, 1, ?)'
+  db.prepare(insert).run(job.id, AT, AT, JSON.stringify(job))
+  db.close()
+  const backends = await openEmbedded({ dataDir, now: () => AT })
+  const [lease] = await backends.deliveryJobs.lease(9, untilTestEnds)
+  expect(lease?.job).toEqual(job)
+  await backends.close()
+})
+
 test('commands that only read do so before the migration, too', async () => {
-  spoolOfVersion1().close()
+  spoolOfVersion(1).close()
   const reader = await openEmbeddedReadOnly({ dataDir, now: () => AT })
   expect(await readLedger(reader)).toMatchObject({ imbalance: 0 })
   const { recipients } = await reader.records.listRecipients({ states: ['held'] }, { limit: 9 })
