@@ -77,7 +77,7 @@ const thresholds = z.strictObject({
   slo_accept: ratio(0.999).describe('Of the messages offered, not refused through our own fault'),
   slo_timeliness: ratio(0.99).describe('Of the recipients, tried within a minute of acceptance'),
   slo_scan_coverage: ratio(0.9999).describe('Of the messages passed on, seen by every scanner'),
-  slo_no_loss: ratio(0.999).describe('Of the time, the ledger balances'),
+  slo_no_loss: ratio(0.995).describe('Of the time, the ledger balances'),
   slo_minimum: count(50).describe('Events in the long window, without which no budget burns'),
   slo_minimum_errors: count(3).describe('Bad events in the long window: one alone is nobody’s night'),
 

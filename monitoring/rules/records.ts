@@ -73,11 +73,19 @@ type SeasonalName = `elemta:${Seasonal}:${'level1h' | 'mean7d' | 'stddev7d' | 'z
 
 export type RecordName = keyof typeof SINGLE | SloErrorName | SloBudgetName | SeasonalName
 
+const SEASONAL_LEVELS: Readonly<Record<Seasonal, string>> = {
+  messages_received: 'Messages accepted in an hour',
+  rspamd_spam: 'Share of scored messages that are spam',
+  virus_detected: 'Scans of an hour that found a virus',
+  auth_failures: 'Logins of an hour that failed',
+  deferrals: 'Recipients of an hour that a next hop deferred',
+}
+
 const SEASONAL_MEANINGS = {
-  level1h: 'over the last hour',
+  level1h: 'the last hour',
   mean7d: 'at this hour of the last 7 days, mean',
   stddev7d: 'at this hour of the last 7 days, standard deviation',
-  zscore7d: 'how many standard deviations from its mean at this hour',
+  zscore7d: 'standard deviations of the last hour from the mean of this hour',
 } as const
 
 /** Every recorded series, in the order of the rules, and what it means. */
@@ -91,7 +99,10 @@ export const RECORDS = {
   ),
   ...Object.fromEntries(
     SEASONAL.flatMap(what =>
-      Object.entries(SEASONAL_MEANINGS).map(([part, meaning]) => [`elemta:${what}:${part}`, `${what}: ${meaning}`]),
+      Object.entries(SEASONAL_MEANINGS).map(([part, meaning]) => [
+        `elemta:${what}:${part}`,
+        `${SEASONAL_LEVELS[what]}, ${meaning}`,
+      ]),
     ),
   ),
 } as Readonly<Record<RecordName, string>>
