@@ -15,7 +15,7 @@ import { countError } from './errors.ts'
 import type { Reception } from './reception.ts'
 import * as replies from './replies.ts'
 import { LONGEST_SASL_LINE } from './sasl.ts'
-import { secure } from './secure.ts'
+import { secure, type TlsFacts } from './secure.ts'
 import { answerLine, greet, type Session, secureSession } from './session.ts'
 
 export type Connection = Readonly<{
@@ -120,10 +120,9 @@ export function serveConnection(raw: Socket, session: Session, options: Options)
     socket = secure(raw, tls(), { onSecure, onFailure }).once('close', closed)
   }
 
-  function onSecure(description: string, version: string): void {
+  function onSecure(facts: TlsFacts): void {
     if (state !== 'securing') return
-    metrics.tlsConnections.inc(version === 'TLSv1.2' ? 'TLSv1.2' : 'TLSv1.3')
-    secureSession(session, description)
+    secureSession(session, facts)
     attach()
     state = 'talking'
     clock.turn(session.reception !== undefined)

@@ -3,9 +3,17 @@
 import type { Socket } from 'node:net'
 import { TLSSocket, type TLSSocketOptions } from 'node:tls'
 
+export type TlsFacts = Readonly<{
+  version: string
+  cipher: string
+  /** An earlier session goes on. */
+  resumed: boolean
+  /** The name that the client asked for (RFC 6066 §3): a claim. */
+  serverName?: string
+}>
+
 export type Handshake = Readonly<{
-  /** `TLSv1.3 TLS_AES_256_GCM_SHA384`, as in trace headers. */
-  onSecure(tls: string, version: string): void
+  onSecure(facts: TlsFacts): void
   onFailure(why: string): void
 }>
 
@@ -20,8 +28,7 @@ export function secure(plain: Socket, options: TLSSocketOptions, { onSecure, onF
   socket.once('secure', () => {
     if (done) return
     done = true
-    const version = socket.getProtocol() ?? 'TLS'
-    onSecure(`${version} ${socket.getCipher().standardName}`, version)
+    onSecure(factsOf(socket))
   })
   // Node tells of errors by this event. Before the handshake is done it also destroys the socket; behind it, for a
   // socket without a TLS server as ours, that is left to us: records that are none, and renegotiation as an attack.
@@ -35,4 +42,15 @@ export function secure(plain: Socket, options: TLSSocketOptions, { onSecure, onF
   socket.on('close', () => fail('closed during the handshake'))
   plain.on('error', error => fail(error.message))
   return socket
+}
+
+/** Node sets `servername` on the server's side too: false when none was asked for. */
+function factsOf(socket: TLSSocket & { servername?: string | false | null }): TlsFacts {
+  const { servername } = socket
+  return {
+    version: socket.getProtocol() ?? 'TLS',
+    cipher: socket.getCipher().standardName,
+    resumed: socket.isSessionReused(),
+    ...(servername ? { serverName: servername } : {}),
+  }
 }

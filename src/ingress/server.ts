@@ -170,6 +170,12 @@ function sweepInterval(timeouts: Timeouts): number {
   return Math.min(1000, Math.max(5, Math.min(...Object.values(timeouts)) / 4))
 }
 
+/** What version and cipher do not say. */
+function tlsDetails({ tls }: Session['summary']): Readonly<Record<string, unknown>> {
+  if (tls === undefined) return {}
+  return { tlsResumed: tls.resumed, ...(tls.serverName !== undefined && { serverName: tls.serverName }) }
+}
+
 /** What is told of a session at its end; commands as Postfix counts them: good ones, or `good/all`. */
 function summaryOf({ client, mode, summary }: Session): Readonly<Record<string, unknown>> {
   const { address, port, helo, esmtp, user, tls } = client
@@ -185,6 +191,7 @@ function summaryOf({ client, mode, summary }: Session): Readonly<Record<string, 
     mode,
     ...(helo !== '' && { helo, esmtp }),
     ...(tls !== undefined && { tls }),
+    ...tlsDetails(summary),
     ...(user !== undefined && { user }),
     commands,
     accepted: summary.accepted,

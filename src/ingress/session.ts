@@ -3,6 +3,7 @@
 // 221 and 421 end the session, 354 starts a reception, `startTls` a handshake. A fault while deciding costs its own
 // command a 451, no more. What the commands do is in a file each: hello, mail, rcpt, data, auth, xclient.
 import type { Login } from '../auth/login.ts'
+import type { PrioritySettings } from '../mail/priority.ts'
 import type { Client } from '../mail/envelope.ts'
 import type { Reply } from '../mail/reply.ts'
 import type { HeaderField } from '../mail/verdict.ts'
@@ -27,6 +28,7 @@ import { refusalOf } from './refuse.ts'
 import type { RelayControl } from './relay-control.ts'
 import * as replies from './replies.ts'
 import type { SaslStep } from './sasl.ts'
+import type { TlsFacts } from './secure.ts'
 import type { Transaction } from './transaction.ts'
 import type { XforwardAttributes } from './xclient.ts'
 import { nameClient } from './xclient-command.ts'
@@ -38,6 +40,7 @@ export type SessionSettings = Readonly<{
   relay: RelayControl
   chain: Chain
   bareNewline: BareNewline
+  priority?: PrioritySettings | undefined
   backends: Pick<Backends, 'messages' | 'records' | 'scanJobs' | 'together'>
   /** STARTTLS is offered. */
   tls: boolean
@@ -96,7 +99,12 @@ export type Session = {
 }
 
 /** For the one line at the end. `commands`: how often each was said, and how often it was not refused. */
-export type Summary = { commands: Map<string, { good: number; all: number }>; accepted: number; refused: number }
+export type Summary = {
+  commands: Map<string, { good: number; all: number }>
+  accepted: number
+  refused: number
+  tls?: TlsFacts
+}
 
 export type Peer = Readonly<{ address: string; port: number; mode: ListenerMode }>
 
@@ -155,10 +163,16 @@ export function resetSession(session: Session): void {
 }
 
 /** The handshake is done: what was said before it is forgotten (RFC 3207 §4.2). */
-export function secureSession(session: Session, tls: string): void {
+export function secureSession(session: Session, facts: TlsFacts): void {
   resetSession(session)
   session.startTls = false
+  session.summary.tls = facts
   const { address, port } = session.client
+  const { log, metrics } = session.settings
+  metrics.tlsConnections.inc(facts.version === 'TLSv1.2' ? 'TLSv1.2' : 'TLSv1.3')
+  log.debug({ client: address, port, ...facts }, 'tls')
+  // As in trace headers.
+  const tls = `${facts.version} ${facts.cipher}`
   session.client = { address, port, helo: '', esmtp: false, tls }
 }
 

@@ -28,7 +28,7 @@ export async function start({ limits, obstacles = {}, plugin, pluginTimeout = 30
       done()
     },
   })
-  const log = pino({ messageKey: 'event' }, written)
+  const log = pino({ messageKey: 'event', level: 'debug' }, written)
   const ingress = await startIngress({
     hostname: 'mx.example.com',
     listeners: [{ address: '127.0.0.1', port: 0, mode: 'mx' }],
