@@ -1,9 +1,10 @@
-// The operator's port: /metrics for Prometheus, /healthz (the process lives) and /readyz (it can do its work), and
-// /v1/… for those who may act.
+// The operator's port: /metrics for Prometheus and /metrics/clamav for what clamd says of itself, /healthz (the process
+// lives) and /readyz (it can do its work), and /v1/… for those who may act.
 // /readyz answers 503 as soon as one check fails, and always says which and why.
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Registry } from 'prom-client'
+import { formatOpenMetrics, OPENMETRICS_TYPE, wantsOpenMetrics } from '../platform/openmetrics.ts'
 import type { ApiAnswer } from './api.ts'
 
 /** One line of /readyz. A warning is shown but does not make the answer 503. */
@@ -16,15 +17,27 @@ export type OpsOptions = Readonly<{
   /** Brings gauges up to date before a scrape. */
   refresh: () => Promise<void>
   checks: () => Promise<readonly Check[]>
+  /** What clamd says of itself now; undefined where mail is not scanned by it: there is no such page then. */
+  clamd?: () => Promise<Registry> | undefined
   /** Answers what is below /v1/; without it there is nothing there. */
   api?: (request: IncomingMessage, path: string) => Promise<ApiAnswer>
 }>
 
 export type OpsServer = Readonly<{ port: number; close(): Promise<void> }>
 
+type Page = Readonly<{ status: number; type: string; body: string }>
+
+/** All of a registry, as OpenMetrics where the request asks for that. */
+export async function metricsPage(registry: Registry, { headers }: Pick<IncomingMessage, 'headers'>): Promise<Page> {
+  if (wantsOpenMetrics(headers.accept)) {
+    return { status: 200, type: OPENMETRICS_TYPE, body: await formatOpenMetrics(registry) }
+  }
+  return { status: 200, type: registry.contentType, body: await registry.metrics() }
+}
+
 /** Resolves when the port is bound; rejects with the system's error (EADDRINUSE, EACCES …). */
 export async function startOpsServer(options: OpsOptions): Promise<OpsServer> {
-  const { address, port, registry, refresh, checks, api } = options
+  const { address, port, registry, refresh, checks, clamd, api } = options
   const server = createServer((request, response) => {
     answer(request, request.url?.split('?')[0] ?? '/')
       .catch((error: unknown) => ({ status: 500, type: 'text/plain', body: `${String(error)}\n` }))
@@ -32,10 +45,7 @@ export async function startOpsServer(options: OpsOptions): Promise<OpsServer> {
       .catch(() => response.destroy())
   })
 
-  async function answer(
-    request: IncomingMessage,
-    path: string,
-  ): Promise<{ status: number; type: string; body: string }> {
+  async function answer(request: IncomingMessage, path: string): Promise<Page> {
     if (api !== undefined && path.startsWith('/v1/')) {
       const { status, body } = await api(request, path).catch(error => ({
         status: 500,
@@ -46,7 +56,12 @@ export async function startOpsServer(options: OpsOptions): Promise<OpsServer> {
     switch (path) {
       case '/metrics':
         await refresh()
-        return { status: 200, type: registry.contentType, body: await registry.metrics() }
+        return await metricsPage(registry, request)
+      case '/metrics/clamav': {
+        const asked = clamd?.()
+        if (asked === undefined) return { status: 404, type: 'text/plain', body: 'no clamd is asked here\n' }
+        return await metricsPage(await asked, request)
+      }
       case '/healthz':
         return { status: 200, type: 'text/plain', body: 'ok\n' }
       case '/readyz': {

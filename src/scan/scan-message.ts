@@ -7,6 +7,7 @@ import type { Metrics } from '../platform/metrics.ts'
 import type { Content } from '../storage/message-store.ts'
 import { fanOut } from './fan-out.ts'
 import type { ScanContent, Scanner } from './scanner.ts'
+import { threatOf } from './threat-type.ts'
 
 export type ScanMessageOptions = Readonly<{
   scanners: readonly Scanner[]
@@ -40,6 +41,7 @@ export async function scanMessage(options: ScanMessageOptions): Promise<ScanResu
   const findings = await (content.size <= SMALL ? askAtOnce() : askWhileReading())
   signal?.throwIfAborted()
   const all = seconds()
+  for (const threat of findings.map(threatOf)) if (threat !== undefined) metrics.threats.inc(threat)
   if (scanners.length > 0) metrics.scanLatency.observe(all, { queueId: message.queueId })
   return { findings, seconds: all }
 
