@@ -28,6 +28,8 @@ const FLUSHES = 2
 export type EmbeddedScanners = Readonly<{
   scanners: readonly Scanner[]
   policy: ScanPolicy
+  /** Where clamd is, when mail is scanned by it. */
+  clamd: Readonly<{ host: string; port: number }> | undefined
   /** What an operator must know at the start: missing packages, test signatures. */
   warnings: readonly string[]
   /** For /readyz. */
@@ -141,6 +143,7 @@ export async function startEmbeddedScanners(options: EmbeddedScannersOptions): P
   return {
     scanners,
     policy: policyOf(config),
+    clamd: clamavConfig && { host: clamavConfig.host, port: clamavConfig.port, ...daemons.clamav },
     warnings: [...daemons.problems, ...(daemons.clamav?.testSignatures() ? [TEST_SIGNATURES] : [])],
     checks: () =>
       [

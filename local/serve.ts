@@ -11,13 +11,15 @@ import { configChanges } from '../src/platform/config-diff.ts'
 import { configWarnings } from '../src/platform/config-rules.ts'
 import type { Log } from '../src/platform/log.ts'
 import { createMetrics } from '../src/platform/metrics.ts'
+import { scrapeClamd } from '../src/scan/clamd-exporter.ts'
 import { startQuarantineUpkeep } from '../src/spool/expiry.ts'
-import { refreshLedgerGauges, refreshQueueGauges } from '../src/spool/gauges.ts'
+import { refreshDiskGauges, refreshLedgerGauges, refreshQueueGauges } from '../src/spool/gauges.ts'
 import { createOperations, runOperation } from '../src/spool/operations.ts'
 import { startPressureGauge } from '../src/spool/pressure.ts'
 import { createQuarantineOperations } from '../src/spool/quarantine-operations.ts'
 import { readReleaseKey } from '../src/spool/release-key.ts'
 import { startSweeper } from '../src/spool/sweep.ts'
+import { programVersion } from './build-info.ts'
 import { createEdge, type Edge } from './edge.ts'
 import { takenAtOnce, tellChanges } from './reload.ts'
 import type { Role } from './roles.ts'
@@ -48,6 +50,7 @@ export async function serve(initial: Config, { roles, log }: { roles: readonly R
   let config = initial
   const now = Date.now
   const metrics = createMetrics({ process: true })
+  metrics.buildInfo.set({ version: programVersion(), home: 'embedded' }, 1)
   const backends = await openEmbedded({ dataDir: config.data_dir, reserve: config.limits.disk_reserve, now, log })
   const undo: (() => Promise<unknown>)[] = [() => backends.close()]
   let ingress: Ingress | undefined
@@ -85,7 +88,13 @@ export async function serve(initial: Config, { roles, log }: { roles: readonly R
     const ops = await startOpsServer({
       ...config.ops,
       registry: metrics.registry,
-      refresh: () => refreshQueueGauges(backends, metrics, now()),
+      refresh: async () => {
+        await Promise.all([
+          refreshQueueGauges(backends, metrics, now()),
+          refreshDiskGauges(config.data_dir, metrics),
+        ])
+      },
+      clamd: () => scanners?.clamd && scrapeClamd(scanners.clamd),
       checks: async () => [
         ...(scanners?.checks() ?? (roles.includes('scan') ? [SCANNERS_STARTING] : [])),
         ...(edge?.checks() ?? []),

@@ -1,4 +1,6 @@
-// Brings the queue's gauges up to date before a scrape: what waits, where, and for how long.
+// Brings the gauges of the queue and of its disk up to date before a scrape: what waits, where, for how long, and how
+// much room there is for more.
+import { statfs } from 'node:fs/promises'
 import type { Metrics } from '../platform/metrics.ts'
 import type { Backends } from '../storage/backends.ts'
 import { readLedger } from './ledger.ts'
@@ -23,6 +25,17 @@ export async function refreshQueueGauges(
   metrics.queueSize.set('failed', scan.dead.jobs + delivery.dead.jobs)
   metrics.queueOldestAge.set('incoming', Math.max(age(scan.oldestEnqueuedAt), age(delivery.oldestEnqueuedAt)))
   metrics.queueOldestAge.set('deferred', age(deferrals.oldestAcceptedAt))
+}
+
+/** Of the file system that `directory` is on. Leaves the gauges as they are when it cannot be asked. */
+export async function refreshDiskGauges(
+  directory: string,
+  metrics: Pick<Metrics, 'diskFree' | 'diskSize'>,
+): Promise<void> {
+  const room = await statfs(directory).catch(() => undefined)
+  if (room === undefined) return
+  metrics.diskFree.set(room.bavail * room.bsize)
+  metrics.diskSize.set(room.blocks * room.bsize)
 }
 
 /** Counts messages, so it is done every minute, not every scrape. */
