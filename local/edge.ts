@@ -105,6 +105,7 @@ export async function createEdge(parts: EdgeParts): Promise<Edge> {
       tls: certificates.options,
       ownAddressesOnly: config.auth.own_addresses_only,
       pressure: pressure.reason,
+      priority: config.priority,
       pregreetDelay: ingress.pregreet_delay,
       bareNewline: ingress.bare_newline,
       proxyProtocol: ingress.proxy_protocol,

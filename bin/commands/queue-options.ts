@@ -86,7 +86,7 @@ const IDS = 200
 export async function runAct(
   call: CallOperator,
   name: string,
-  { ids, ...selection }: Selection & Readonly<{ to?: string }>,
+  { ids, ...selection }: Selection & Readonly<{ to?: string; priority?: string }>,
 ): Promise<ChangeAnswer> {
   const answers: ChangeAnswer[] = []
   const pieces = ids === undefined ? [undefined] : chunks(ids)
@@ -121,6 +121,13 @@ const PAST: Readonly<Record<string, string>> = {
   flush: 'due now',
   delete: 'deleted',
   reroute: 'rerouted',
+  priority: 'given this priority',
+}
+
+/** Why an act does not fit a message. */
+const UNFIT: Readonly<Record<string, string>> = {
+  reroute: 'it is not scanned yet',
+  priority: 'a verdict holds it',
 }
 
 /** Tells what was done, and sets the exit code: 75 when something is in work, 66 when something is not there. */
@@ -134,7 +141,7 @@ export function tellAct(act: string, answer: ChangeAnswer, { json, dryRun }: { j
     process.stdout.write(`${dryRun ? `would be ${PAST[act]}` : PAST[act]}: ${count}\n`)
   }
   for (const id of busy) process.stderr.write(`elemta: ${id} is being delivered, try again\n`)
-  for (const id of unfit) process.stderr.write(`elemta: ${id} cannot be ${PAST[act]}: it is not scanned yet\n`)
+  for (const id of unfit) process.stderr.write(`elemta: ${id} cannot be ${PAST[act]}: ${UNFIT[act]}\n`)
   for (const id of unknown)
     process.stderr.write(`elemta: ${id}: no such message in the queue, or not to be ${PAST[act]}\n`)
   if (busy.length > 0) process.exitCode = EXIT.temporary

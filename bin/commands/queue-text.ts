@@ -19,7 +19,8 @@ export function deferralLine({ job, dueAt }: Deferral): string {
   const when =
     dueAt === HELD ? 'held until it is released' : `next attempt (${job.kind}) ${new Date(dueAt).toISOString()}`
   const where = 'to' in job ? ` at ${job.to}` : ''
-  return `  then       ${when}${where}: ${job.recipients.join(', ')}\n`
+  const priority = job.priority === undefined || job.priority === 'normal' ? '' : `, priority ${job.priority}`
+  return `  then       ${when}${where}${priority}: ${job.recipients.join(', ')}\n`
 }
 
 /** `45s`, `12m`, `3h`, `2d`. */

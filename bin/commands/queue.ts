@@ -1,12 +1,13 @@
 // elemta queue: look at what is queued, and steer it. The same by HTTP: POST /v1/queue/… on the operator's port.
 // Exit codes: docs/queue.md.
-import type { Command } from 'commander'
+import { Argument, type Command } from 'commander'
 import type { Deferral } from '../../src/mail/job.ts'
+import { PRIORITIES, type Priority } from '../../src/mail/priority.ts'
 import type { MessageRecord } from '../../src/mail/record.ts'
 import { addFilterOptions, type FilterOptions } from './queue-options.ts'
 
 type Common = Readonly<{ config?: string; json?: true }>
-type ActOptions = Common & FilterOptions & Readonly<{ yes?: true; dryRun?: true; to?: string }>
+type ActOptions = Common & FilterOptions & Readonly<{ yes?: true; dryRun?: true; to?: string; priority?: Priority }>
 
 const ACTS = {
   hold: 'set messages aside: no attempts until they are released',
@@ -17,7 +18,9 @@ const ACTS = {
 } as const
 
 export function register(program: Command): void {
-  const queue = program.command('queue').description('list, hold, release, retry, reroute and delete queued mail')
+  const queue = program
+    .command('queue')
+    .description('list, hold, release, retry, reroute, prioritise and delete queued mail')
   const file = ['-c, --config <file>', 'configuration file'] as const
 
   addFilterOptions(queue.command('list'))
@@ -47,6 +50,18 @@ export function register(program: Command): void {
       .option(...file)
       .action((ids: readonly string[], options: ActOptions) => run(act, ids, options))
   }
+
+  addFilterOptions(queue.command('priority'))
+    .description('let messages go before or after others, to scanners and next hops')
+    .addArgument(new Argument('<priority>').choices(PRIORITIES))
+    .argument('[ids...]', 'queue ids; ALL for everything')
+    .option('--dry-run', 'only count and list')
+    .option('--yes', 'with ALL: it is meant')
+    .option('--json', 'print JSON')
+    .option(...file)
+    .action((priority: Priority, ids: readonly string[], options: ActOptions) =>
+      run('priority', ids, { ...options, priority }),
+    )
 
   queue
     .command('flush')
@@ -92,9 +107,10 @@ async function run(act: string, ids: readonly string[], options: ActOptions): Pr
   const { runAct, selectionOf, tellAct } = await import('./queue-options.ts')
   const everything = act === 'flush' && options.domain === undefined
   const selection = selectionOf(everything ? ['ALL'] : ids, everything ? { ...options, yes: true } : options)
-  const to = options.to === undefined ? {} : { to: options.to }
+  const { to, priority } = options
+  const more = { ...(to !== undefined && { to }), ...(priority !== undefined && { priority }) }
   const name = `queue/${act === 'flush' ? 'retry' : act}`
   await withOperator(options.config, async call =>
-    tellAct(act, await runAct(call, name, { ...selection, ...to }), options),
+    tellAct(act, await runAct(call, name, { ...selection, ...more }), options),
   )
 }

@@ -51,9 +51,9 @@ export async function accept(
     const recipients = message.envelope.recipients.map(({ address }) => address)
     const kept = found === undefined || found.tags.length === 0 ? message : { ...message, tags: found.tags }
     const decided = found?.decided
-    const follow = decided?.writes ?? [
-      () => scanJobs.enqueue({ kind: 'scan', id: `${queueId}/scan/1`, queueId, recipients, attempt: 1 }),
-    ]
+    const urgency = message.priority && { priority: message.priority }
+    const job = { kind: 'scan', id: `${queueId}/scan/1`, queueId, recipients, attempt: 1, ...urgency } as const
+    const follow = decided?.writes ?? [() => scanJobs.enqueue(job)]
     // In this order a crash between two of them, where they are not one, leaves nothing that is delivered unrecorded.
     await together(
       ...(decided?.keepContent === false ? [] : [() => draft.commit()]),

@@ -1,5 +1,6 @@
 // What follows the final dot: the message is refused, or made durable and accepted. One reply, one line in the log.
 import { summariseHeader } from '../mail/header.ts'
+import { priorityOf } from '../mail/priority.ts'
 import { type Reply, tryAgainLater } from '../mail/reply.ts'
 import { accept, type Ending } from './accept.ts'
 import { answerOf, type MaybePromise, when } from './answer.ts'
@@ -38,7 +39,7 @@ function judge(session: Session, reception: Reception, transaction: Transaction)
   const started = performance.now()
   const about = { reversePath, recipients: recipients.size }
   if (reception.refusal !== undefined) return refuse({ reply: reception.refusal })
-  const { hopCount, messageId } = summariseHeader(draft.head)
+  const { hopCount, messageId, bulk } = summariseHeader(draft.head)
   if (hopCount > MOST_HOPS) {
     reception.abandon()
     return refuse({ reply: loop })
@@ -46,7 +47,12 @@ function judge(session: Session, reception: Reception, transaction: Transaction)
 
   const { size } = draft
   const envelope = envelopeOf(transaction)
-  const message = { queueId, acceptedAt: now(), client, envelope, size, ...(messageId !== undefined && { messageId }) }
+  const priority = settings.priority && priorityOf({ size, envelope, client, bulk }, settings.priority)
+  const message = {
+    ...{ queueId, acceptedAt: now(), client, envelope, size },
+    ...(messageId !== undefined && { messageId }),
+    ...(priority !== undefined && priority !== 'normal' && { priority }),
+  }
   const inspect = inspectionFor(session, transaction, message, draft.head)
   let answered = false
   let ending: Ending | undefined

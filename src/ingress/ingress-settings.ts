@@ -1,6 +1,7 @@
 // The settings of an ingress, and what its sessions share that comes of them. A reload makes a new one of these.
 import type { TLSSocketOptions } from 'node:tls'
 import { createNetworks } from '../mail/networks.ts'
+import type { PrioritySettings } from '../mail/priority.ts'
 import { type LimitSettings, limitsOf } from './limits.ts'
 import type { BareNewline } from './reception.ts'
 import { createRelayControl, type RelaySettings } from './relay-control.ts'
@@ -17,6 +18,8 @@ export type IngressSettings = Pick<
     tls?: (() => TLSSocketOptions) | undefined
     ownAddressesOnly?: boolean
     pressure?: () => Pressure | undefined
+    /** Absent: all mail is equal. */
+    priority?: PrioritySettings
     /** Milliseconds to wait before greeting; 0, the default, greets at once. */
     pregreetDelay?: number
     bareNewline?: BareNewline
@@ -38,7 +41,7 @@ export type Policy = Readonly<{
 
 /** Throws Error naming the setting that makes no sense. */
 export function policyOf(settings: IngressSettings): Policy {
-  const { hostname, backends, chain, login, beforeQueue, log, metrics, now, tls } = settings
+  const { hostname, backends, chain, login, beforeQueue, log, metrics, now, tls, priority } = settings
   const { relay, pregreetDelay = 0, bareNewline = 'normalize', ownAddressesOnly = false } = settings
   const { pressure = () => undefined, proxyProtocol = [], xclient = [], allowlist = [] } = settings
   const shared: SessionSettings = {
@@ -53,6 +56,7 @@ export function policyOf(settings: IngressSettings): Policy {
     limits: limitsOf(settings.limits),
     relay: createRelayControl(relay, hostname),
     bareNewline,
+    priority,
     ownAddressesOnly,
     tls: tls !== undefined,
     mayNameClients: createNetworks(xclient, 'ingress.xclient'),

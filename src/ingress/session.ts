@@ -3,8 +3,8 @@
 // 221 and 421 end the session, 354 starts a reception, `startTls` a handshake. A fault while deciding costs its own
 // command a 451, no more. What the commands do is in a file each: hello, mail, rcpt, data, auth, xclient.
 import type { Login } from '../auth/login.ts'
-import type { PrioritySettings } from '../mail/priority.ts'
 import type { Client } from '../mail/envelope.ts'
+import type { PrioritySettings } from '../mail/priority.ts'
 import type { Reply } from '../mail/reply.ts'
 import type { HeaderField } from '../mail/verdict.ts'
 import type { Log } from '../platform/log.ts'

@@ -120,6 +120,35 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe('Mail that is set aside'),
+  canary: z
+    .strictObject({
+      enabled: z.boolean().prefault(true),
+      interval: duration()
+        .refine(interval => interval >= 1000, 'expected at least 1s')
+        .prefault('1m')
+        .describe('From one message of each kind to the next'),
+      deadline: duration()
+        .refine(deadline => deadline > 0, 'expected more than 0s')
+        .prefault('30s')
+        .describe('What has not come to its end by then is missing; no longer than interval'),
+    })
+    .prefault({})
+    .describe('Clean, EICAR and GTUBE messages to ourselves: alerts when mail or a detector fails'),
+  trace: z
+    .strictObject({
+      keep: duration().prefault('30d').describe('After this long without anything open it is forgotten; 0s: never'),
+    })
+    .prefault({})
+    .describe('The stories of messages that have come to their end'),
+  priority: z
+    .strictObject({
+      enabled: z.boolean().prefault(true).describe('false: all mail is equal'),
+      size: size().prefault('50KB').describe('High is mail up to this size'),
+      recipients: z.int().min(1).prefault(3).describe('… and up to so many recipients'),
+      authenticated_only: z.boolean().prefault(false).describe('true: … and only from authenticated users'),
+    })
+    .prefault({})
+    .describe('What is scanned and delivered first'),
   delivery: delivery.prefault({}).describe('Attempts to hand over'),
   routes: z
     .array(route)

@@ -1,7 +1,7 @@
 // What follows from a verdict for some recipients of a message, as data: the state they move to, the event that tells
 // of it, and the job that goes on with them. Pure; the writing is the caller's. A rescan is a matter of time and of the
 // scan job, so it is not here.
-import type { DeliveryJob, Release } from '../mail/job.ts'
+import { type DeliveryJob, deliveryJobId, type ScanJob } from '../mail/job.ts'
 import type { AcceptedMessage, RecipientState, TraceEvent } from '../mail/record.ts'
 import type { Verdict } from '../mail/verdict.ts'
 
@@ -13,26 +13,28 @@ export type Consequence = Readonly<{
   removeContent: boolean
 }>
 
-/** `at` in milliseconds since 1970; `id` and `release` for the delivery job. */
+/** `at` in milliseconds since 1970; `job` that was done, absent where the client still waits: the message says it all. */
 export function consequenceOf(
   { decision, why, headers }: Verdict,
-  { queueId, tags = [] }: AcceptedMessage,
+  { queueId, tags = [], ...message }: AcceptedMessage,
   recipients: readonly string[],
   at: number,
-  id = `${queueId}/delivery/1`,
-  release?: Release,
+  job?: ScanJob,
 ): Consequence | undefined {
   switch (decision) {
     case 'deliver':
     case 'tag': {
+      const release = job?.release
+      const { priority } = job ?? message
       const delivery = {
         kind: 'delivery',
-        id,
+        id: job === undefined ? `${queueId}/delivery/1` : deliveryJobId(job),
         queueId,
         recipients,
         attempt: 1,
         headers: [...tags, ...headers],
         ...(release !== undefined && { release }),
+        ...(priority !== undefined && { priority }),
       } as const
       return { state: 'queued', events: [], delivery, removeContent: false }
     }

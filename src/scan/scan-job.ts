@@ -2,7 +2,7 @@
 // Everything that follows from one verdict is one write, so no crash can leave half of it. Nothing is passed on
 // that a required scanner has not seen: the job is deferred and tried again. What a person releases from quarantine is
 // scanned as everything else, and not caught again for what it was caught for.
-import { deliveryJobId, nextJobId, type Release, type ScanJob } from '../mail/job.ts'
+import { nextJobId, type Release, type ScanJob } from '../mail/job.ts'
 import { isFinal, type MessageRecord, type RecipientState, type TraceEvent } from '../mail/record.ts'
 import { nextAttemptAt, type RetrySchedule } from '../mail/retry-schedule.ts'
 import type { Finding, Verdict } from '../mail/verdict.ts'
@@ -114,7 +114,7 @@ function writesFor(
   }
   const done: Write = () => scanJobs.done(lease)
 
-  const consequence = consequenceOf(decided, message, recipients, at, deliveryJobId(job), job.release)
+  const consequence = consequenceOf(decided, message, recipients, at, job)
   if (consequence !== undefined) {
     const { state, events, delivery, removeContent } = consequence
     // Others may be held or in quarantine, whom the content is still for.

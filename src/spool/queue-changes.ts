@@ -3,6 +3,7 @@
 // change is one write, in the order that is safe to stop in; a crash before it leaves the message as it was.
 import { randomBytes } from 'node:crypto'
 import { type Deferral, HELD, type Job, splitJobId } from '../mail/job.ts'
+import type { Priority } from '../mail/priority.ts'
 import { isFinal, type RecipientState } from '../mail/record.ts'
 import type { Lease } from '../storage/job-queue.ts'
 import { audit, type OperationParts } from './operation.ts'
@@ -15,23 +16,27 @@ export type Change =
   | Readonly<{ action: 'retry' }>
   | Readonly<{ action: 'delete' }>
   | Readonly<{ action: 'reroute'; to: string }>
+  | Readonly<{ action: 'priority'; priority: Priority }>
 
 export type Changed = Readonly<{
   queueId: string
   recipients: readonly string[]
   /** Being delivered or scanned at the moment. */
   busy: readonly string[]
-  /** Cannot be done to these, whatever one tries: a message that is not scanned has no next hop yet. */
+  /**
+   * Cannot be done to these, whatever one tries: a message that is not scanned has no next hop yet, one that a verdict
+   * holds has no job.
+   */
   unfit: readonly string[]
 }>
 
 type Write = () => Promise<unknown>
 
 /**
- * Some recipients' part of a job, and the writes that take it from where it is; `deferral`: it is one as a whole, so
- * that deferring it anew replaces it.
+ * Some recipients' part of a job, and the writes that take it from where it is; `dueAt`: it is deferred; `deferral`: it
+ * is one as a whole, so that deferring it anew replaces it.
  */
-type Piece = Readonly<{ job: Job; held: boolean; deferral: boolean; detach: readonly Write[] }>
+type Piece = Readonly<{ job: Job; held: boolean; dueAt?: number; deferral: boolean; detach: readonly Write[] }>
 
 /** States of recipients that a change can be made to. */
 export const CHANGEABLE: Readonly<Record<Change['action'], readonly RecipientState[]>> = {
@@ -40,6 +45,7 @@ export const CHANGEABLE: Readonly<Record<Change['action'], readonly RecipientSta
   retry: ['deferred'],
   delete: ['queued', 'deferred', 'held'],
   reroute: ['queued', 'deferred', 'held'],
+  priority: ['queued', 'deferred', 'held'],
 }
 
 /** Only while nothing else changes deferrals: see `OperationParts.alone`. */
@@ -69,7 +75,7 @@ export async function changeMessage(
     const unfit = [...got, ...bareRecipients].filter(recipient => !done.includes(recipient))
     if (done.length > 0) {
       const event = { at: now(), event: 'operator', action: change.action, by: who, recipients: done } as const
-      const why = 'to' in change ? { why: `to ${change.to}` } : {}
+      const why = 'to' in change ? { why: `to ${change.to}` } : 'priority' in change ? { why: change.priority } : {}
       const end = change.action === 'delete' ? await contentRemoval(parts, queueId, done) : []
       await together(...writes, () => records.note(queueId, [{ ...event, ...why }], []), ...end)
       audit(parts, { action: change.action, who, queueId, recipients: done, filter, ...why })
@@ -106,9 +112,9 @@ function pieceOfDeferral({ backends }: OperationParts, deferral: Deferral, wante
   if (mine.length === 0) return []
   const held = dueAt === HELD
   const { records } = backends
-  if (rest.length === 0) return [{ job, held, deferral: true, detach: [() => records.undefer(job.id)] }]
+  if (rest.length === 0) return [{ job, held, dueAt, deferral: true, detach: [() => records.undefer(job.id)] }]
   const detach = [() => records.defer({ job: { ...job, recipients: rest }, dueAt })]
-  return [{ job: splitOff(job, mine), held, deferral: false, detach }]
+  return [{ job: splitOff(job, mine), held, dueAt, deferral: false, detach }]
 }
 
 function divide(job: Job, wanted: ReadonlySet<string>): Readonly<{ mine: string[]; rest: string[] }> {
@@ -179,6 +185,16 @@ function writesFor(
         move(piece.job.recipients, piece.held ? 'held' : 'deferred'),
       ])
       return { done: recipientsOf(mine), writes }
+    }
+    case 'priority': {
+      const { priority } = change
+      const writes = pieces.flatMap(({ dueAt, ...piece }) => {
+        const job = { ...piece.job, priority }
+        if (dueAt !== undefined) return defer({ ...piece, job }, dueAt)
+        // The old one is still on the queue when the new one comes: that takes another id.
+        return [() => enqueueJob(parts, splitOff(job, job.recipients)), ...piece.detach]
+      })
+      return { done: recipientsOf(pieces), writes }
     }
   }
 }

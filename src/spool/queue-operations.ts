@@ -1,6 +1,8 @@
-// What an operator does with queued mail: look at it, hold and release it, try it now, send it elsewhere, delete it.
+// What an operator does with queued mail: look at it, hold and release it, try it now, send it elsewhere, let it
+// go before or after others, delete it.
 // An act answers for one page of what was selected; `next` goes on with the rest. A dry run only says what is meant.
 import { z } from 'zod'
+import { PRIORITIES } from '../mail/priority.ts'
 import { isQueueId } from '../mail/queue-id.ts'
 import { nextHop } from '../platform/config-fields.ts'
 import { OperationError, type OperationParts, type Operations, operation } from './operation.ts'
@@ -47,7 +49,7 @@ export function createQueueOperations(parts: OperationParts): Operations {
     return alone(onePage)
   }
 
-  const acts = (action: Exclude<Change['action'], 'reroute'>) =>
+  const acts = (action: Exclude<Change['action'], 'reroute' | 'priority'>) =>
     operation(selectionInput, (selection, who) => act({ action }, selection, who))
 
   return {
@@ -82,6 +84,10 @@ export function createQueueOperations(parts: OperationParts): Operations {
     'queue/delete': acts('delete'),
     'queue/reroute': operation(selectionInput.extend({ to: server() }), ({ to, ...selection }, who) =>
       act({ action: 'reroute', to }, selection, who),
+    ),
+    'queue/priority': operation(
+      selectionInput.extend({ priority: z.enum(PRIORITIES) }),
+      ({ priority, ...selection }, who) => act({ action: 'priority', priority }, selection, who),
     ),
   }
 }

@@ -6,14 +6,14 @@ const SHOWN_RECIPIENTS = 5
 
 /** The whole story, newline-terminated. Times are UTC; `+` is the time since acceptance. */
 export function formatTrace({ message, recipients, events }: MessageRecord): string {
-  const { queueId, acceptedAt, client, envelope, size, messageId } = message
+  const { queueId, acceptedAt, client, envelope, size, messageId, priority } = message
   const helo = client.helo === '' ? '' : ` (${client.helo})`
   const lines = [
     queueId,
     `  from       <${envelope.reversePath}>`,
     `  to         ${shorten(envelope.recipients.map(({ address }) => `<${address}>`))}`,
     `  client     ${client.address}${helo}${client.user === undefined ? '' : `, user ${client.user}`}`,
-    `  message    ${size} octets${messageId === undefined ? '' : `, Message-ID ${messageId}`}`,
+    `  message    ${size} octets${messageId === undefined ? '' : `, Message-ID ${messageId}`}${priority === undefined ? '' : `, priority ${priority}`}`,
     ...events.map(event => `  ${clock(event.at)} +${seconds((event.at - acceptedAt) / 1000)}  ${describeEvent(event)}`),
     `  now        ${states(recipients)}`,
   ]
@@ -44,6 +44,10 @@ export function describeEvent(event: TraceEvent): string {
       const by = event.nextHop === undefined ? '' : ` by ${event.nextHop}`
       const next = new Date(event.dueAt).toISOString()
       return `deferred (${event.stage}, attempt ${event.attempt})${by}: ${event.why}; next attempt ${next} (${shorten(event.recipients)})`
+    }
+    case 'in-doubt': {
+      const sent = new Date(event.sentAt).toISOString()
+      return `in doubt: attempt ${event.attempt} was sending to ${event.nextHop} at ${sent} and ended without an outcome (${shorten(event.recipients)})`
     }
     case 'reported':
       return `sender told (${event.action}) in ${event.queueId} (${shorten(event.recipients)})`

@@ -1,7 +1,8 @@
 // Port: a queue of jobs of one kind. May hand a job out twice (at-least-once); never loses one.
 // What is urgent is handed out first, but of four jobs one is whoever waits longest: nothing ever starves. Where queues
 // know no priority (SQS) an adapter keeps one for each, and asks them in these turns.
-// Adapters: job-queue-sqlite. Every adapter passes test/contract/job-queue.ts.
+// Adapters: job-queue-sqlite. Every adapter passes test/contract/job-queue.ts, and one with
+// priorities job-queue-priority.ts.
 import type { Job } from '../mail/job.ts'
 
 /** An exclusive right to a job for a time. */

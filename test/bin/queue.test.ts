@@ -50,6 +50,15 @@ const json = (out: string) =>
     .map(line => JSON.parse(line))
 const statesOf = async (queueId: string) => (await gateway.record(queueId))!.recipients.map(({ state }) => state)
 
+test('what is urgent is told, and can be changed', async () => {
+  const id = await deferred('bob@example.com')
+  expect((await run('queue', 'show', id)).out).toContain('priority high')
+  const changed = await run('queue', 'priority', 'low', '--domain', 'example.com')
+  expect(changed).toMatchObject({ code: 0, out: 'given this priority: 1 message, 1 recipient\n', err: '' })
+  expect((await run('queue', 'show', id)).out).toMatch(/then .*priority low: bob@example.com/)
+  expect(await run('queue', 'priority', 'urgent', id)).toMatchObject({ code: 64 })
+})
+
 test('a bad afternoon: look, hold, mend, release, and nothing is lost', async () => {
   const first = await deferred('bob@example.com', 'eve@other.example')
   const second = await deferred('bob@example.com')

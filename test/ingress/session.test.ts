@@ -62,6 +62,24 @@ describe('a session', () => {
     expect(await metric('elemta_messages_rejected_total{stage="rcpt"}')).toBe(1)
   })
 
+  test('what is urgent by its facts is so from the first job on', async () => {
+    const priority = { enabled: true, size: 100, recipients: 1, authenticated_only: false }
+    const { port, accepted } = await start({ priority })
+    const client = await inData(port)
+    for (const content of ['Subject: a', 'Precedence: bulk', `X-Large: ${'x'.repeat(100)}`]) {
+      client.send(`${content}\r\n\r\n.\r\n`)
+      await client.reply()
+      await client.say('MAIL FROM:<alice@sender.example>')
+      await client.say('RCPT TO:<bob@example.com>')
+      await client.say('DATA')
+    }
+    expect(accepted().map(({ message, job }) => [message.priority, job?.priority])).toEqual([
+      ['high', 'high'],
+      ['low', 'low'],
+      [undefined, undefined],
+    ])
+  })
+
   test('takes a second message on the same connection under another queue id', async () => {
     const { port, accepted } = await start()
     const client = await inData(port)

@@ -48,6 +48,16 @@ test.each(['deliver', 'tag'] as const)(
   },
 )
 
+test('how urgent it is goes on with it: as the job says, which an operator may have changed, else the message', () => {
+  const verdict = { decision: 'deliver', why: '', headers: [] } as const
+  const job = { kind: 'scan', id: 'Q1/scan/2/apart', queueId: 'Q1', recipients, attempt: 2 } as const
+  const urgent = { ...message, priority: 'high' } as const
+  expect(consequenceOf(verdict, urgent, recipients, 2000)?.delivery).toMatchObject({ priority: 'high' })
+  const after = consequenceOf(verdict, urgent, recipients, 2000, { ...job, priority: 'low' })?.delivery
+  expect(after).toMatchObject({ id: 'Q1/delivery/1/apart', priority: 'low' })
+  expect(consequenceOf(verdict, urgent, recipients, 2000, job)?.delivery).not.toHaveProperty('priority')
+})
+
 test.each([
   ['quarantine', 'quarantined', false],
   ['hold', 'held', false],

@@ -1,9 +1,11 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { scanJob, untilTestEnds } from '../contract/home.ts'
 import { jobQueueContract } from '../contract/job-queue.ts'
+import { jobQueuePriorityContract } from '../contract/job-queue-priority.ts'
 import { embeddedHome } from './embedded-home.ts'
 
 jobQueueContract(embeddedHome)
+jobQueuePriorityContract(embeddedHome)
 
 describe('job queue in SQLite', () => {
   const cleanUp: (() => Promise<unknown>)[] = []
