@@ -76,6 +76,7 @@ export async function startEmbeddedScanners(options: EmbeddedScannersOptions): P
     })
   const found: Scanner[] = [clamav, rspamd].filter(scanner => scanner !== undefined)
   metrics.scannersConfigured.set(found.length)
+  for (const { name } of found) metrics.scannerConfigured.set(name, 1)
 
   const health = new Map<string, ScannerHealth>()
   const flushesOwed = new Map<string, number>()

@@ -99,6 +99,13 @@ export const security = {
     help: 'Scanners that mail has to pass; 0: mail passes unscanned',
     spike: 'A fall: somebody has taken a scanner out of the configuration.',
   },
+  scannerConfigured: {
+    name: 'elemta_scanner_configured',
+    type: 'gauge',
+    help: '1 when mail has to pass the scanner',
+    spike: 'A fall: somebody has taken it out of the configuration; elemta_scanner_up says nothing of it then.',
+    labels: { scanner: ['clamav', 'rspamd'] },
+  },
   scannerUp: {
     name: 'elemta_scanner_up',
     type: 'gauge',
