@@ -7,11 +7,12 @@ import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ConfigError } from '../src/platform/config-errors.ts'
 import { parseDuration } from '../src/platform/config-units.ts'
+import { renderDashboards } from './dashboards/render.ts'
 import { renderRules } from './rules/render.ts'
 import { DEFAULT_SETTINGS, loadSettings, type Settings } from './thresholds.ts'
 
 /** Each gives paths below the folder `monitoring`, and what stands there. */
-const RENDERERS: readonly ((settings: Settings) => Map<string, string>)[] = [renderRules]
+const RENDERERS: readonly ((settings: Settings) => Map<string, string>)[] = [renderRules, renderDashboards]
 
 /** Every rendered file, by its path below the folder `monitoring`. */
 export function renderAll(settings: Settings): Map<string, string> {
