@@ -8,6 +8,8 @@ import { createLdap } from '../src/auth/ldap.ts'
 import { createLogin } from '../src/auth/login.ts'
 import { createUsersFile } from '../src/auth/users-file.ts'
 import type { Check } from '../src/console/ops-server.ts'
+import { dialoguesWith } from '../src/deliver/next-hop-dialogue.ts'
+import type { TlsSessions } from '../src/deliver/next-hop-tls.ts'
 import { createRoutes } from '../src/deliver/routes.ts'
 import type { BeforeQueueScan } from '../src/ingress/before-queue.ts'
 import { createCertificates } from '../src/ingress/certificates.ts'
@@ -64,15 +66,16 @@ export async function createEdge(parts: EdgeParts): Promise<Edge> {
     const login = authenticator && createLogin({ authenticator, attempts, metrics, log, now })
 
     const routes = createRoutes(config.routes)
+    const tlsSessions: TlsSessions = new Map()
     const chain = await createPolicies(config, {
       dns: createDns(config.dns),
       store,
       isOurs: createRelayControl(relay, hostname).isOurs,
       nextHop(domain) {
         const target = routes(`postmaster@${domain}`)
-        const first = target?.kind === 'next-hops' ? target.nextHops[0]?.nextHop : undefined
-        // Calling ahead knows no TLS from the first octet on.
-        return first === undefined || first.protocol === 'smtps' ? undefined : { ...first, protocol: first.protocol }
+        if (target?.kind !== 'next-hops') return undefined
+        const [first] = target.nextHops.toSorted((a, b) => a.priority - b.priority)
+        return first && dialoguesWith(first.nextHop, { hostname, tlsSessions })
       },
       log,
       metrics,

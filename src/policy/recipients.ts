@@ -46,7 +46,7 @@ function answer(known: boolean): RecipientAnswer {
   return { kind: known ? 'known' : 'unknown' }
 }
 
-function remoteSources(config: PluginConfig<'recipients'>, { now, nextHop, hostname }: PolicyContext) {
+function remoteSources(config: PluginConfig<'recipients'>, { now, nextHop }: PolicyContext) {
   const remembered = (ask: (recipient: string) => Promise<RecipientAnswer>): RecipientSource =>
     createAnswerCache<RecipientAnswer>({
       ask,
@@ -60,7 +60,7 @@ function remoteSources(config: PluginConfig<'recipients'>, { now, nextHop, hostn
     sources.push(
       remembered(async recipient => {
         const hop = nextHop(domainOf(recipient))
-        return hop === undefined ? { kind: 'no-opinion' } : callAhead(hop, recipient, { hostname })
+        return hop === undefined ? { kind: 'no-opinion' } : callAhead(hop, recipient)
       }),
     )
   }

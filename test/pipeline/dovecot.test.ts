@@ -3,6 +3,7 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Dovecot, startDovecot } from '../deliver/dovecot.ts'
+import { certificateFor } from '../ingress/certificate.ts'
 import { greeted } from '../ingress/dialogue.ts'
 import { corpusMails } from './corpus.ts'
 import { startGateway } from './gateway.ts'
@@ -11,7 +12,8 @@ import { mail, readMail, send, sendOn } from './mail.ts'
 const CONNECTIONS = 4
 let dovecot: Dovecot
 beforeAll(async () => {
-  dovecot = await startDovecot({ users: ['alice', 'ann', 'bob', 'carl'].map(name => ({ name })) })
+  const users = ['alice', 'ann', 'bob', 'carl'].map(name => ({ name }))
+  dovecot = await startDovecot({ users, tls: await certificateFor(['localhost']) })
 })
 afterAll(() => dovecot?.stop())
 
@@ -44,6 +46,21 @@ test('one mailbox of three takes it at once, one when it is mended, and the send
   expect(received?.field('Return-Path')).toEqual(['<>'])
   expect(String(received?.body)).toContain('Final-Recipient: rfc822; eve@example.com')
   expect(String(received?.body)).not.toContain('carl@example.com')
+})
+
+test('Dovecot is asked by LMTP who exists, under TLS that is verified; who does not is refused at RCPT', async () => {
+  await using gateway = await startGateway({
+    config: {
+      routes: [{ domains: ['*'], to: `lmtp://localhost:${dovecot.port}`, tls: 'verify', ca: dovecot.certificate }],
+      plugins: [{ name: 'recipients', config: { call_ahead: true } }],
+    },
+  })
+  const refused = await send(gateway.port, { to: 'eve@example.com', content: mail() })
+  expect(refused.reply).toMatch(/^550 5\.1\.1 <eve@example\.com>: no such user here/)
+  const before = dovecot.mailbox('ann').length
+  const { queueId } = await send(gateway.port, { to: 'ann@example.com', content: mail() })
+  await gateway.settled(queueId, 'delivered')
+  expect(dovecot.mailbox('ann')).toHaveLength(before + 1)
 })
 
 /** Fields that the gateway takes out, since readers behind it would take them for its own. */

@@ -2,25 +2,33 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
+import type { NextHop } from '../../src/deliver/next-hop.ts'
+import { dialoguesWith } from '../../src/deliver/next-hop-dialogue.ts'
+import type { TlsSessions } from '../../src/deliver/next-hop-tls.ts'
 import { callAhead } from '../../src/policy/call-ahead.ts'
 import { createRecipients } from '../../src/policy/recipients.ts'
-import { helloReply, type NextHop, type Script, startNextHop } from '../deliver/next-hop.ts'
+import { helloReply, type Script, type NextHop as ScriptedHop, startNextHop } from '../deliver/next-hop.ts'
 import { contextFor, from, said, settings } from './ask.ts'
 
 const BOB = 'bob@ours.test'
 const UNKNOWN = `550 5.1.1 <${BOB}>: no such user here`
 const LATER = `450 4.1.1 <${BOB}>: cannot be verified now, try again later`
-let hop: NextHop | undefined
+let hop: ScriptedHop | undefined
 
 afterEach(async () => {
   await hop?.close()
   hop = undefined
 })
 
+function hopToAsk({ tlsSessions = new Map(), ...way }: Partial<NextHop> & { tlsSessions?: TlsSessions }) {
+  const nextHop = { protocol: 'smtp', host: '127.0.0.1', port: 0, ...way } as const
+  return dialoguesWith(nextHop, { hostname: 'mx.ours.test', tlsSessions })
+}
+
 async function policy(script: Script, config: object = {}, parts = {}) {
   hop = await startNextHop(script)
-  const nextHop = { protocol: script.lmtp ? 'lmtp' : 'smtp', host: '127.0.0.1', port: hop.port }
-  const context = contextFor('recipients', { nextHop: () => nextHop as never, ...parts })
+  const asked = hopToAsk({ protocol: script.lmtp ? 'lmtp' : 'smtp', port: hop.port })
+  const context = contextFor('recipients', { nextHop: () => asked, ...parts })
   const plugin = createRecipients(settings('recipients', { call_ahead: true, ...config }), context)
   return (recipient = BOB) => said(plugin.recipient!(from(), recipient))
 }
@@ -98,8 +106,7 @@ describe('everything else means later', () => {
     ['at RCPT', { rcpt: 'silence' }],
   ] as const)('silence %s', async (_, script) => {
     hop = await startNextHop(script)
-    const asked = { protocol: 'smtp', host: '127.0.0.1', port: hop.port } as const
-    const answer = await callAhead(asked, BOB, { hostname: 'mx.ours.test', timeout: 100 })
+    const answer = await callAhead(hopToAsk({ port: hop.port }), BOB, 100)
     expect(answer).toEqual({ kind: 'later', why: `smtp://127.0.0.1:${hop.port}: no answer within 0.1 s` })
     await allGone()
   })
@@ -122,8 +129,7 @@ test('a peer that never stops talking is cut at the deadline', async () => {
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
-  const options = { hostname: 'mx.ours.test', timeout: 100 }
-  const answer = await callAhead({ protocol: 'smtp', host: '127.0.0.1', port }, BOB, options)
+  const answer = await callAhead(hopToAsk({ port }), BOB, 100)
   expect(answer.kind).toBe('later')
   await Promise.all(sockets.map(closed))
   server.close()
