@@ -5,11 +5,11 @@ import type { Log } from '../src/platform/log.ts'
 
 /** `wanted`, with all that is built into what runs as it was when the program started. */
 export function takenAtOnce(started: Config, wanted: Config): Config {
-  const { hostname, data_dir, listeners, ops, delivery } = started
+  const { hostname, data_dir, listeners, ops, delivery, canary } = started
   const { concurrency, retry_schedule } = started.scan
   return {
     ...wanted,
-    ...{ hostname, data_dir, listeners, ops, delivery },
+    ...{ hostname, data_dir, listeners, ops, delivery, canary },
     scan: { ...wanted.scan, concurrency, retry_schedule },
     limits: {
       ...wanted.limits,

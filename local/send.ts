@@ -1,14 +1,13 @@
 // Sends a sample to the gateway of this machine's configuration and follows its record to the end.
 import { openEmbeddedReadOnly } from '../src/backends.ts'
 import type { NextHop } from '../src/deliver/next-hop.ts'
-import { DEFAULT_TIMEOUTS } from '../src/deliver/smtp-connection.ts'
-import { openSession, quit } from '../src/deliver/smtp-session.ts'
-import { runTransaction } from '../src/deliver/smtp-transaction.ts'
+import { NextHopError } from '../src/deliver/smtp-connection.ts'
 import { isFinal, type MessageRecord } from '../src/mail/record.ts'
 import type { Config } from '../src/platform/config.ts'
 import { EXIT, ExitError } from '../src/platform/exit.ts'
 import { describeEvent } from '../src/spool/trace.ts'
 import { type SampleName, sampleMail } from './samples.ts'
+import { queueIdIn, transmit } from './transmit.ts'
 
 /** How long to follow a message that does not come to an end, in milliseconds. */
 const PATIENCE = 60_000
@@ -23,9 +22,16 @@ export async function sendSample(
   const recipient = to ?? `you@${config.relay.domains[0]?.replace(/^\*\./, '') ?? config.hostname}`
   const mail = sampleMail(sample, Date.now())
   say(`${sample}: ${mail.length} octets from <${SENDER}> to <${recipient}>`)
-  const reply = await transmit(mail, recipient, nextHopOf(config))
+  const nextHop = nextHopOf(config)
+  const letter = { mail, from: SENDER, to: recipient, nextHop, helo: 'sender.example', patience: PATIENCE }
+  const reply = await transmit(letter).catch(error => {
+    if (!(error instanceof NextHopError)) throw error
+    const where = `${nextHop.host}:${nextHop.port}`
+    const message = `no gateway answers on ${where} (${error.message}); start one with "npm start"`
+    throw new ExitError(EXIT.unavailable, message, { cause: error })
+  })
   say(`  ${reply}`)
-  const queueId = /^250.* ([0-9A-Z]{20})$/.exec(reply)?.[1]
+  const queueId = queueIdIn(reply)
   return queueId !== undefined && follow(queueId, config)
 }
 
@@ -33,35 +39,6 @@ function nextHopOf({ listeners }: Config): NextHop {
   const { address, port } = listeners.find(({ mode }) => mode === 'mx') ?? listeners[0]!
   const host = address === '0.0.0.0' || address === '::' ? '127.0.0.1' : address
   return { protocol: 'smtp', host, port }
-}
-
-/** One transaction by the delivery's own client; returns the last reply. */
-async function transmit(mail: Buffer, recipient: string, nextHop: NextHop): Promise<string> {
-  const attempt = { endBy: performance.now() + PATIENCE }
-  const options = { hostname: 'sender.example', timeouts: DEFAULT_TIMEOUTS }
-  const session = await openSession(nextHop, options, attempt).catch((error: Error) => {
-    const where = `${nextHop.host}:${nextHop.port}`
-    const message = `no gateway answers on ${where} (${error.message}); start one with "npm start"`
-    throw new ExitError(EXIT.unavailable, message, { cause: error })
-  })
-  let said = ''
-  const transaction = {
-    reversePath: SENDER,
-    recipients: [recipient],
-    smtputf8: false,
-    body: '8BITMIME',
-    size: mail.length,
-    async *content() {
-      yield mail
-    },
-    headerHasUtf8: async () => false,
-  } as const
-  const report = async (results: readonly { reply: string }[]) => {
-    said = results[0]?.reply ?? said
-  }
-  await runTransaction(session, transaction, { ...attempt, timeouts: DEFAULT_TIMEOUTS, report })
-  await quit(session, 1000)
-  return said
 }
 
 /** Prints the steps of the record as they come. */

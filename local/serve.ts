@@ -12,7 +12,7 @@ import { configWarnings } from '../src/platform/config-rules.ts'
 import type { Log } from '../src/platform/log.ts'
 import { createMetrics } from '../src/platform/metrics.ts'
 import { scrapeClamd } from '../src/scan/clamd-exporter.ts'
-import { startQuarantineUpkeep } from '../src/spool/expiry.ts'
+import { startUpkeep } from '../src/spool/expiry.ts'
 import { refreshDiskGauges, refreshLedgerGauges, refreshQueueGauges } from '../src/spool/gauges.ts'
 import { createOperations, runOperation } from '../src/spool/operations.ts'
 import { startPressureGauge } from '../src/spool/pressure.ts'
@@ -20,6 +20,7 @@ import { createQuarantineOperations } from '../src/spool/quarantine-operations.t
 import { readReleaseKey } from '../src/spool/release-key.ts'
 import { startSweeper } from '../src/spool/sweep.ts'
 import { programVersion } from './build-info.ts'
+import { type RunningCanary, startCanaryFor } from './canary/start.ts'
 import { createEdge, type Edge } from './edge.ts'
 import { takenAtOnce, tellChanges } from './reload.ts'
 import type { Role } from './roles.ts'
@@ -60,6 +61,7 @@ export async function serve(initial: Config, { roles, log }: { roles: readonly R
   let scanners: EmbeddedScanners | undefined
   let beforeQueue: BeforeQueueScan = async () => ({ outcome: 'queue', why: SCANNERS_STARTING.detail })
   let delivery: Delivery | undefined
+  let canary: RunningCanary | undefined
   let reloading = Promise.resolve()
   let stopping = false
   const stop = async () => {
@@ -83,21 +85,20 @@ export async function serve(initial: Config, { roles, log }: { roles: readonly R
     const operating = { backends, now, log, metrics, alone: sweeper.alone, resume: () => delivery?.resume() }
     const releaseKey = () => readReleaseKey(config.data_dir)
     const operations = createOperations(operating, createQuarantineOperations(operating, { releaseKey }))
-    const upkeep = startQuarantineUpkeep({ ...operating, keep: () => config.quarantine.keep })
+    const keep = () => ({ quarantine: config.quarantine.keep, records: config.trace.keep })
+    const upkeep = startUpkeep({ ...operating, keep })
     undo.push(() => upkeep.stop())
     const ops = await startOpsServer({
       ...config.ops,
       registry: metrics.registry,
       refresh: async () => {
-        await Promise.all([
-          refreshQueueGauges(backends, metrics, now()),
-          refreshDiskGauges(config.data_dir, metrics),
-        ])
+        await Promise.all([refreshQueueGauges(backends, metrics, now()), refreshDiskGauges(config.data_dir, metrics)])
       },
       clamd: () => scanners?.clamd && scrapeClamd(scanners.clamd),
       checks: async () => [
         ...(scanners?.checks() ?? (roles.includes('scan') ? [SCANNERS_STARTING] : [])),
         ...(edge?.checks() ?? []),
+        ...(canary?.checks() ?? []),
         ...configWarnings(config).map((detail): Check => ({ name: 'configuration', state: 'warning', detail })),
       ],
       api: createApi({ token, run: (...request) => runOperation(operations, ...request) }),
@@ -128,6 +129,10 @@ export async function serve(initial: Config, { roles, log }: { roles: readonly R
       beforeQueue = scanning.beforeQueue
       undo.push(scanning.stop)
     }
+    if (config.canary.enabled && edge !== undefined && scanners !== undefined && delivery !== undefined) {
+      canary = await startCanaryFor({ config, ingress: edge.settings, operating })
+      undo.push(canary.stop)
+    }
 
     async function change(wanted: Config): Promise<void> {
       const changed = takenAtOnce(initial, wanted)
@@ -144,6 +149,7 @@ export async function serve(initial: Config, { roles, log }: { roles: readonly R
     async function replaceEdge(ingress: Ingress, changed: Config): Promise<void> {
       const [before, next] = [edge, await edgeFor(changed, (...message) => beforeQueue(...message))]
       const ended = ingress.reconfigure(next.settings)
+      canary?.reconfigure(next.settings)
       edge = next
       before?.replaced()
       const closed = ended

@@ -2,12 +2,13 @@
 import { createDeliverer, type Deliverer } from '../src/deliver/deliverer.ts'
 import { createDeliveryHandler } from '../src/deliver/delivery-job.ts'
 import { createReporter } from '../src/deliver/report.ts'
+import { createSink } from '../src/deliver/sink.ts'
 import { createRelayControl } from '../src/ingress/relay-control.ts'
 import { releaseFault } from '../src/mail/release.ts'
 import { type Config, enabledPlugin } from '../src/platform/config.ts'
 import { createDns } from '../src/platform/dns.ts'
 import { createLimit } from '../src/platform/limit.ts'
-import type { Log } from '../src/platform/log.ts'
+import { type Log, silentLog } from '../src/platform/log.ts'
 import type { Metrics } from '../src/platform/metrics.ts'
 import { createBeforeQueueScan } from '../src/scan/before-queue.ts'
 import { createScanHandler } from '../src/scan/scan-job.ts'
@@ -17,6 +18,7 @@ import { readReleaseKey } from '../src/spool/release-key.ts'
 import { startWorker } from '../src/spool/worker.ts'
 import type { Backends } from '../src/storage/backends.ts'
 import type { PolicyStore } from '../src/storage/policy-store.ts'
+import { canaryParts, scanWithCanaries, withCanaries } from './canary/parts.ts'
 import type { EmbeddedScanners } from './scanners.ts'
 
 /** What every stage has. */
@@ -50,21 +52,30 @@ export function startScanning(
     log,
     metrics,
   }
-  const handle = createScanHandler({
+  // What canaries hit is no storm; what an operator ignores, they pass as all mail does.
+  const apart = canaryParts({ log, metrics })
+  const canarySignatures = createSignatureWatch({ store, now, ...apart, log: silentLog })
+  const forCanaries = { ...common, ...apart, signatures: canarySignatures }
+  const mailHandler = createScanHandler({
     ...common,
     retrySchedule,
     releaseFault: (job, at) => releaseFault(readReleaseKey(config.data_dir), job, at),
   })
+  const handle = withCanaries(mailHandler, createScanHandler({ ...forCanaries, retrySchedule }))
   const giveUp = createGiveUp(backends.scanJobs, { backends, now, log, metrics })
   const queue = backends.scanJobs
   // Some are being read or written down while the scanners have the others.
   const jobs = 2 * concurrency
   const worker = startWorker({ stage: 'scan', queue, concurrency: jobs, handle, giveUp, log, metrics })
   return {
-    beforeQueue: createBeforeQueueScan({ ...common, wait }),
+    beforeQueue: scanWithCanaries(
+      createBeforeQueueScan({ ...common, wait }),
+      createBeforeQueueScan({ ...forCanaries, wait }),
+    ),
     async stop() {
       await worker.drain()
       signatures.stop()
+      canarySignatures.stop()
     },
   }
 }
@@ -78,7 +89,7 @@ export function startDelivery({ config, backends, store, log, metrics, now }: Pa
   const deliverer = createDeliverer({ routes, hostname, dns, store, concurrency, now, log, metrics })
   const retrySchedule = { delays, lifetime }
   const { postmaster } = createRelayControl(config.relay, hostname)
-  const reporter = createReporter({
+  const reports = {
     backends,
     hostname,
     enabled: dsn.enabled,
@@ -88,17 +99,17 @@ export function startDelivery({ config, backends, store, log, metrics, now }: Pa
     lifetime,
     log,
     metrics,
+  }
+  const common = { backends, retrySchedule, claimTime: deliverer.longestAttempt, now, log, metrics }
+  const mailHandler = createDeliveryHandler({ ...common, deliverer, reporter: createReporter(reports) })
+  const apart = canaryParts({ log, metrics })
+  const canaryHandler = createDeliveryHandler({
+    ...common,
+    ...apart,
+    deliverer: createSink({ hostname }),
+    reporter: createReporter({ ...reports, ...apart, enabled: false }),
   })
-  const handle = createDeliveryHandler({
-    backends,
-    deliverer,
-    reporter,
-    retrySchedule,
-    claimTime: deliverer.longestAttempt,
-    now,
-    log,
-    metrics,
-  })
+  const handle = withCanaries(mailHandler, canaryHandler)
   const giveUp = createGiveUp(backends.deliveryJobs, { backends, now, log, metrics })
   const queue = backends.deliveryJobs
   const worker = startWorker({ stage: 'delivery', queue, concurrency, handle, giveUp, log, metrics })

@@ -19,7 +19,7 @@ export function rcpt(session: Session, { path, dsn }: Extract<Command, { verb: '
   const parsed = parseForwardPath(path, transaction.smtputf8)
   if (!parsed.ok) return refuse({ reply: replies.addressRefused(parsed.problem, 'forwardPath') })
   const recipient = parsed.address === 'postmaster' ? relay.postmaster : parsed.address
-  const allowed = recipient !== undefined && (client.user !== undefined || mayRelay(relay, client.address, recipient))
+  const allowed = recipient !== undefined && mayRelay(relay, client, recipient)
   if (!allowed) return refuse({ reply: replies.relayDenied }, parsed.address)
   if (recipients.has(recipient)) return inTransaction(queueId, replies.recipientOk)
   if (recipients.size >= limits.recipients) return inTransaction(queueId, replies.tooManyRecipients)

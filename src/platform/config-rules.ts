@@ -17,6 +17,7 @@ export function contradictions(config: Config): Contradiction[] {
     ...authRules(config),
     ...routeRules(config),
     ...pluginRules(config),
+    ...canaryRules(config),
   ]
 }
 
@@ -185,4 +186,10 @@ function scannerLimit(plugin: Plugin): Readonly<{ key: string; size: number | un
     default:
       return undefined
   }
+}
+
+function canaryRules({ canary: { enabled, interval, deadline } }: Config): Contradiction[] {
+  if (!enabled || deadline <= interval) return []
+  const message = 'is longer than canary.interval: one round must be over when the next begins'
+  return [{ path: ['canary', 'deadline'], message, reads: [['canary']] }]
 }

@@ -4,6 +4,7 @@
 // large" from a crash. Here `clean` is exactly one answer; whatever is no finding is `could-not-scan`.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Finding } from '../mail/verdict.ts'
+import { metricsFor } from '../platform/canary-metrics.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import { type ClamavVersion, isTerminated, quoteReply, readStreamReply, readVersionReply } from './clamd-reply.ts'
 import { ExchangeError, exchange, peerName, type Request } from './exchange.ts'
@@ -35,7 +36,7 @@ const AT_ONCE = 64 * 1024
 const LONGEST_CHUNK = 0xffff_ffff
 const END_OF_STREAM = Buffer.alloc(4)
 
-export function createClamav({ host, port, timeout, streamMax = LONGEST_CHUNK, metrics }: ClamavOptions): Clamav {
+export function createClamav({ host, port, timeout, streamMax = LONGEST_CHUNK, metrics: all }: ClamavOptions): Clamav {
   const peer = peerName({ host, port })
 
   async function ask(request: (attempt: 1 | 2) => Request, within: number, signal?: AbortSignal): Promise<string> {
@@ -66,7 +67,8 @@ export function createClamav({ host, port, timeout, streamMax = LONGEST_CHUNK, m
   return {
     name: 'clamav',
 
-    async scan(_message, content, signal) {
+    async scan(message, content, signal) {
+      const metrics = metricsFor(all, message)
       metrics.clamavScans.inc()
       const stopTimer = metrics.clamavDuration.startTimer()
       const finding = await look(content, signal)

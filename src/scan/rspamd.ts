@@ -4,6 +4,7 @@
 // Both ports will do: the normal worker (11333) and the controller (11334), which scans by itself, in one process, and
 // asks for a password unless we come from its secure_ip; a message with a password is not greylisted or rate-limited.
 import type { Finding } from '../mail/verdict.ts'
+import { metricsFor } from '../platform/canary-metrics.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import { ExchangeError, exchange, peerName, type Request } from './exchange.ts'
 import { isRspamdAction, meaningOf } from './rspamd-action.ts'
@@ -30,7 +31,7 @@ const DEFAULT_MAX_SIZE = 50 * 1024 * 1024
 const PATIENCE = 5000
 const PING = Buffer.from('GET /ping HTTP/1.0\r\n\r\n')
 
-export function createRspamd({ port, timeout, maxSize, metrics, ...requestOptions }: RspamdOptions): Scanner {
+export function createRspamd({ port, timeout, maxSize, metrics: all, ...requestOptions }: RspamdOptions): Scanner {
   const { host } = requestOptions
   const peer = peerName({ host, port })
   const tooLarge = (size: number, limit: number) =>
@@ -54,7 +55,7 @@ export function createRspamd({ port, timeout, maxSize, metrics, ...requestOption
     }
   }
 
-  function count(finding: Finding): void {
+  function count(finding: Finding, metrics: Metrics): void {
     if (finding.kind === 'could-not-scan') metrics.rspamdErrors.inc(finding.failure)
     if (finding.kind !== 'scored') return
     metrics.rspamdScore.observe(finding.score)
@@ -69,11 +70,12 @@ export function createRspamd({ port, timeout, maxSize, metrics, ...requestOption
     name: 'rspamd',
 
     async scan(message, content, signal) {
+      const metrics = metricsFor(all, message)
       metrics.rspamdScans.inc()
       const stopTimer = metrics.rspamdDuration.startTimer()
       const finding = await look(checkRequest(message, content.size, requestOptions), content, signal)
       stopTimer()
-      count(finding)
+      count(finding, metrics)
       const { hostname } = requestOptions
       if (finding.kind !== 'scored' || hostname === undefined) return finding
       const headers = withAuthenticationResults(finding.headers, finding.symbols, message, hostname)

@@ -31,7 +31,7 @@ describe('relay control', () => {
     ['::ffff:10.1.2.3', 'bob@elsewhere.test', true],
     ['', 'bob@elsewhere.test', false],
   ])('from %s to %s: %s', (client, recipient, allowed) => {
-    expect(mayRelay(relay, client, recipient)).toBe(allowed)
+    expect(mayRelay(relay, { address: client }, recipient)).toBe(allowed)
   })
 
   test.each(['0.0.0.0/0', '::/0', '0.0.0.0/1', '128.0.0.0/1', '::ffff:0.0.0.0/96', '::ffff:0:0/0', '2000::/3'])(
