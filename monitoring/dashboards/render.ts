@@ -6,7 +6,8 @@ import { dashboards } from './all.ts'
 import { provisioning } from './provisioning.ts'
 
 const HEAD = '# Written by `npm run monitoring` from monitoring/dashboards and monitoring/rules: change those.\n'
-const yaml = (document: unknown) => HEAD + stringify(document, { lineWidth: 0, blockQuote: 'literal' })
+const yaml = (document: unknown) =>
+  HEAD + stringify(document, { lineWidth: 0, blockQuote: 'literal', aliasDuplicateObjects: false, version: '1.1' })
 
 /** Texts by path below the folder `monitoring`. */
 export function renderDashboards(settings: Settings = DEFAULT_SETTINGS): Map<string, string> {
