@@ -1,10 +1,11 @@
 // The end of what nobody wanted: mail that is in quarantine for longer than `keep` is discarded, with an event that
 // says so. Done in batches by a timer, between other changes, so that whoever is releasing a message is first. The
-// timer also keeps the gauges of the quarantine.
+// timer also keeps the gauges of the quarantine, and lets go of what has come to its end.
 import type { AcceptedMessage, MessageRecord } from '../mail/record.ts'
 import { formatDuration } from '../platform/config-units.ts'
 import type { OperationParts } from './operation.ts'
 import { contentRemoval } from './queue-changes.ts'
+import { forgetFinished } from './retention.ts'
 
 type Options = OperationParts &
   Readonly<{
@@ -73,18 +74,27 @@ export async function refreshQuarantineGauges({ backends, metrics, now }: Operat
   metrics.quarantineOldestAge.set(oldest === undefined ? 0 : Math.max(0, (now() - oldest) / 1000))
 }
 
+/** How long what is kept, in milliseconds; 0: for ever. */
+export type Keep = Readonly<{ quarantine: number; records: number }>
+
 /** Every `interval` milliseconds until stopped, and once at the start; `keep` is asked each time. */
-export function startQuarantineUpkeep(
-  { keep, ...parts }: OperationParts & Readonly<{ keep: () => number }>,
+export function startUpkeep(
+  { keep, ...parts }: OperationParts & Readonly<{ keep: () => Keep }>,
   interval = 60_000,
 ): Readonly<{ stop(): Promise<void> }> {
   const stopping = new AbortController()
+  const { signal } = stopping
   let pass: Promise<unknown> = Promise.resolve()
+  let reached: string | undefined
   const run = () => {
     pass = pass
-      .then(() => expireQuarantine({ ...parts, keep: keep(), signal: stopping.signal }))
+      .then(() => expireQuarantine({ ...parts, keep: keep().quarantine, signal }))
       .then(() => refreshQuarantineGauges(parts))
       .catch(error => parts.log.error({ why: String(error) }, 'quarantine-upkeep-failed'))
+      .then(async () => {
+        reached = await forgetFinished({ ...parts, keep: keep().records, signal }, reached)
+      })
+      .catch(error => parts.log.error({ why: String(error) }, 'retention-failed'))
   }
   run()
   const timer = setInterval(run, interval)

@@ -7,6 +7,7 @@ import { NOT_HELD } from './migration-2-sqlite.ts'
 import { SCAN_DEFERRAL } from './migration-3-sqlite.ts'
 import type { Reader } from './reader-sqlite.ts'
 import { createRecipientLists } from './recipient-lists-sqlite.ts'
+import { createRemoval } from './record-removal-sqlite.ts'
 import type { Claim, RecordStore } from './record-store.ts'
 import { createRowTallies, createTallies } from './record-tally-sqlite.ts'
 import { FINAL } from './schema-sqlite.ts'
@@ -39,6 +40,7 @@ export function createSqliteRecordStore({ writer, reader }: { writer: Writer; re
   return {
     ...createRecordReader(reader),
     ...createTallies(reader),
+    ...createRemoval({ writer, reader }),
 
     async create(message, event) {
       const { queueId, acceptedAt, envelope, messageId = null } = message

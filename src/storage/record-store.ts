@@ -80,6 +80,15 @@ export interface RecordStore {
   listRecipients(filter: RecipientFilter, page: Readonly<{ after?: string; limit: number }>): Promise<RecipientPage>
   /** Recipients in one of `states` by domain and age, those with most recipients first; edges: accepted after this time. */
   shape(states: readonly RecipientState[], edges: readonly number[], most: number): Promise<DomainShape[]>
+  /**
+   * Removes records, with their events, of messages that came to their end before `before` (milliseconds since 1970) and
+   * have neither job nor content. What they counted stays in the tally. Looks at `limit` records, oldest first, after the
+   * cursor of an earlier answer; `next` is absent at the end.
+   */
+  forget(
+    before: number,
+    page: Readonly<{ after?: string; limit: number }>,
+  ): Promise<Readonly<{ forgotten: number; next?: string }>>
   tally(): Promise<RecordTally>
   /** Without those that are held: their recipients are counted by state. */
   tallyDeferrals(): Promise<DeferralTally>
