@@ -12,6 +12,7 @@ import type { PolicyStore } from '../storage/policy-store.ts'
 import { contentWithTrace, headerHasUtf8 } from './content-with-trace.ts'
 import type { BackOff } from './destination-health.ts'
 import { createDestinations } from './destinations.ts'
+import type { DotMark } from './dot-mark.ts'
 import { createMailDomains, type MailDomainsOptions } from './mail-domains.ts'
 import { deliverToMaildir, maildirName } from './maildir.ts'
 import type { Outcome } from './outcome.ts'
@@ -68,12 +69,14 @@ export type DeliveryRequest = Readonly<{
   headers: readonly HeaderField[]
   /** An operator's next hop, for all of them, instead of what the routes say. */
   to?: string | undefined
+  /** Asked before each final dot, and each rename in a maildir. */
+  mark?: DotMark
 }>
 
 export type Deliverer = Readonly<{
   /**
    * One attempt. `onOutcome` gets each recipient once. Rejects with the signal's reason, recipients without an outcome
-   * being untouched then, or with the first error of `onOutcome`; never for what next hops or contents do.
+   * being untouched then, or with the first error of `onOutcome` or the mark; never for what next hops or contents do.
    */
   deliver(
     request: DeliveryRequest,
@@ -91,7 +94,12 @@ export type Deliverer = Readonly<{
 }>
 
 type Report = (results: readonly Result[]) => Promise<void>
-type Attempt = Readonly<{ request: DeliveryRequest; endBy: number; signal: AbortSignal | undefined }>
+type Attempt = Readonly<{
+  request: DeliveryRequest
+  mark: DotMark | undefined
+  endBy: number
+  signal: AbortSignal | undefined
+}>
 
 /** Throws RangeError when the routes make no sense. */
 export function createDeliverer(options: DelivererOptions): Deliverer {
@@ -133,8 +141,17 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
   ): Promise<void> {
     signal?.throwIfAborted()
     const startedAt = performance.now()
-    const attempt = { request, endBy: startedAt + timeouts.attempt, signal }
     const errors: unknown[] = []
+    const mark = request.mark && {
+      ...request.mark,
+      async set(recipients: readonly string[], nextHop: string) {
+        await request.mark?.set(recipients, nextHop).catch(error => {
+          errors.push(error)
+          throw error
+        })
+      },
+    }
+    const attempt = { request, mark, endBy: startedAt + timeouts.attempt, signal }
     const undecided = new Set(request.recipients)
 
     /** Once for each recipient. An error of the caller does not disturb the dialogue with the next hop. */
@@ -154,7 +171,8 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
       try {
         await deliverTo(target, recipients, attempt, report)
       } catch (error) {
-        if (signal?.aborted) return
+        // Whose dot must not go out has no outcome: somebody else decides about them.
+        if (signal?.aborted || errors.includes(error)) return
         reply = error instanceof Error ? error.message : String(error)
         const { queueId } = request.message
         log.error({ queueId, why: reply, stack: (error as Error)?.stack }, 'delivery-broke-off')
@@ -193,19 +211,23 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
     for (const end of ends) if (end.status === 'rejected') throw end.reason
   }
 
-  async function storeInMaildir(path: string, recipients: string[], { request, signal }: Attempt): Promise<Result[]> {
+  async function storeInMaildir(
+    path: string,
+    recipients: string[],
+    { request, mark, signal }: Attempt,
+  ): Promise<Result[]> {
     const { message, content, headers } = request
     const copies = recipients.map(recipient => ({
       recipient,
       name: maildirName(message, recipient, hostname),
       content: () => contentWithTrace(content, { message, hostname, headers, deliveredTo: recipient }),
     }))
-    const results = await deliverToMaildir(path, copies, signal)
+    const results = await deliverToMaildir(path, copies, { signal, mark })
     return results.map(({ recipient, kind, place, reply }) => ({ recipient, kind, reply, nextHop: `maildir:${place}` }))
   }
 
-  function errand(recipients: readonly string[], { request, endBy, signal }: Attempt, report: Report): Errand {
-    return { endBy, signal, recipients, report, transaction: some => transactionOf(request, some) }
+  function errand(recipients: readonly string[], { request, mark, endBy, signal }: Attempt, report: Report): Errand {
+    return { endBy, signal, mark, recipients, report, transaction: some => transactionOf(request, some) }
   }
 
   function transactionOf({ message, content, headers }: DeliveryRequest, recipients: readonly string[]): Transaction {

@@ -1,5 +1,6 @@
-// A delivery job's course: claim the recipients, deliver, write each outcome down right after the next hop's answer
-// (a second delivery is only possible between those two), and plan what was deferred.
+// A delivery job's course: claim the recipients, deliver, put each final dot on record before it goes out and each
+// outcome right after the next hop's answer, and plan what was deferred. Between those two writes alone a crash leaves
+// it open whether the next hop has the message: such recipients are known as in doubt, and tried again.
 // An outcome and what the job is about from then on are one write, the last outcome and the job's end too: so the
 // ledger balances at every moment, and no crash leaves a job behind for what is done. Failures wait for that last
 // write: one report tells of all of them, and a crash before it only has them refused again.
@@ -13,7 +14,9 @@ import type { Backends } from '../storage/backends.ts'
 import type { Lease } from '../storage/job-queue.ts'
 import type { Content } from '../storage/message-store.ts'
 import type { Deliverer } from './deliverer.ts'
+import type { DotMark } from './dot-mark.ts'
 import type { Settled } from './dsn.ts'
+import { noteDoubts, tellDoubt } from './in-doubt.ts'
 import { dsnCode, type Outcome } from './outcome.ts'
 import { planDeferral } from './plan-deferral.ts'
 import { releasedEvents } from './released.ts'
@@ -46,10 +49,23 @@ export function createDeliveryHandler(options: DeliveryHandlerOptions) {
     const unfinished = recipientsIn(record, isOpen)
     const wanted = job.recipients.filter(recipient => unfinished.has(recipient))
     const claim = { claimant: lease.token, until: now() + claimTime }
-    const recipients = wanted.length === 0 ? [] : await records.claim(queueId, wanted, claim, now())
-    if (recipients.length < wanted.length) {
+    const claimed = wanted.length === 0 ? [] : await records.claim(queueId, wanted, claim, now())
+    if (claimed.length < wanted.length) {
       // By then every claim is over, also those that this lease has just got.
       return deliveryJobs.retry(lease, claimTime, 'another worker holds a claim on a recipient')
+    }
+
+    await noteDoubts(job, claimed, options)
+    const recipients = claimed.map(({ recipient }) => recipient)
+
+    const marked = new Set<string>()
+    const mark: DotMark = {
+      async set(some, nextHop) {
+        await records.sending(queueId, some, { claimant: lease.token, attempt: job.attempt, at: now(), nextHop })
+        for (const recipient of some) marked.add(recipient)
+        crashPoint('after-dot-mark')
+      },
+      clear: some => records.unmark(queueId, some, lease.token).catch(() => {}),
     }
 
     /** Recipients without an outcome that is written down, and what the last write is to settle. */
@@ -57,6 +73,7 @@ export function createDeliveryHandler(options: DeliveryHandlerOptions) {
     const pending: Settled[] = []
 
     async function writeDown(outcomes: readonly Outcome[], content: Content): Promise<void> {
+      for (const outcome of outcomes) if (outcome.inDoubt) tellDoubt(job, outcome, options)
       const settled = outcomes.map(outcome => settle(record!, outcome, options))
       const delivered = settled.filter(({ state }) => state === 'delivered')
       const others = settled.filter(({ state }) => state !== 'delivered')
@@ -70,6 +87,9 @@ export function createDeliveryHandler(options: DeliveryHandlerOptions) {
         const still = [...left, ...waiting.map(({ outcome }) => outcome.recipient)]
         await write(delivered, content, [() => deliveryJobs.narrow(lease, still)])
       }
+      // Their outcome waits for the last write; that the next hop has answered does not.
+      const answers = others.map(({ outcome }) => outcome.recipient).filter(recipient => marked.has(recipient))
+      if (left.length > 0 && answers.length > 0) await mark.clear(answers)
       pending.push(...others)
       for (const recipient of answered) unanswered.delete(recipient)
     }
@@ -119,13 +139,13 @@ export function createDeliveryHandler(options: DeliveryHandlerOptions) {
     if (recipients.length === 0) return finish([])
     const content = await messages.open(queueId)
     crashPoint('before-delivery')
-    const request = { message: record.message, content, recipients, headers: job.headers, to: job.to }
+    const request = { message: record.message, content, recipients, headers: job.headers, to: job.to, mark }
     // One after the other: what is left to do follows from what was written.
     let written: Promise<void> = Promise.resolve()
     await deliverer.deliver(
       request,
       outcomes => {
-        crashPoint('after-delivery')
+        crashPoint('before-ledger')
         const mine = written.then(() => writeDown(outcomes, content)).then(() => crashPoint('after-outcome'))
         written = mine.catch(() => {})
         return mine

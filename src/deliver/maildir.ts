@@ -1,10 +1,13 @@
 // Delivery into a maildir: written under tmp, synced, renamed into new, the directory synced. One file per recipient.
+// The rename is what the final dot is elsewhere: it is put on record before.
 // The name follows from the message and the recipient, so a second delivery of the same copy finds the first one as
 // long as no reader moved it to cur. Line ends stay CRLF, as everywhere here. Trouble of any kind is a deferral.
 import { createHash } from 'node:crypto'
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import type { AcceptedMessage } from '../mail/record.ts'
+import { crashPoint } from '../platform/crash-point.ts'
+import type { DotMark } from './dot-mark.ts'
 
 export type MaildirCopy = Readonly<{ recipient: string; name: string; content(): AsyncIterable<Buffer> }>
 
@@ -25,23 +28,39 @@ export function maildirName({ queueId, acceptedAt }: AcceptedMessage, recipient:
   return `${Math.floor(acceptedAt / 1000)}.${queueId}R${who}.${hostname.replaceAll(/[^\w.-]/g, '_')}`
 }
 
-/** Delivers the copies and makes all of them durable. Rejects only with the signal's reason. */
+type Options = Readonly<{ signal?: AbortSignal | undefined; mark?: DotMark | undefined }>
+
+/** Delivers the copies and makes all of them durable. Rejects only with the signal's reason, or the mark's. */
 export async function deliverToMaildir(
   maildir: string,
   copies: readonly MaildirCopy[],
-  signal?: AbortSignal,
+  { signal, mark }: Options = {},
 ): Promise<MaildirResult[]> {
   const troubles = new Map<string, string>()
   const queue = copies.values()
+  let refusal: { error: unknown } | undefined
+
+  async function beforeRename(recipient: string): Promise<void> {
+    if (mark === undefined) return
+    await mark.set([recipient], `maildir:${displayed(maildir)}`).catch(error => {
+      refusal ??= { error }
+      throw error
+    })
+    if (!signal?.aborted) return
+    await mark.clear([recipient])
+    signal.throwIfAborted()
+  }
   async function writer() {
     for (const copy of queue) {
-      if (signal?.aborted) return
-      await storeCopy(maildir, copy).catch(error => troubles.set(copy.recipient, describe(error)))
+      if (signal?.aborted || refusal) return
+      const beforeThis = () => beforeRename(copy.recipient)
+      await storeCopy(maildir, copy, beforeThis).catch(error => troubles.set(copy.recipient, describe(error)))
     }
   }
   await Promise.all(Array.from({ length: WRITERS }, writer))
   // Only now: whoever is told that it is over may rely on nobody writing any more.
   signal?.throwIfAborted()
+  if (refusal) throw refusal.error
   const unsynced =
     troubles.size === copies.length ? undefined : await syncDirectory(join(maildir, 'new')).catch(describe)
 
@@ -53,17 +72,19 @@ export async function deliverToMaildir(
   })
 }
 
-async function storeCopy(maildir: string, copy: MaildirCopy): Promise<void> {
+type BeforeRename = () => Promise<void>
+
+async function storeCopy(maildir: string, copy: MaildirCopy, beforeRename: BeforeRename): Promise<void> {
   try {
-    await writeCopy(maildir, copy)
+    await writeCopy(maildir, copy, beforeRename)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
     await makeMaildir(maildir)
-    await writeCopy(maildir, copy)
+    await writeCopy(maildir, copy, beforeRename)
   }
 }
 
-async function writeCopy(maildir: string, { name, content }: MaildirCopy): Promise<void> {
+async function writeCopy(maildir: string, { name, content }: MaildirCopy, beforeRename: BeforeRename): Promise<void> {
   const file = join(maildir, 'new', name)
   if (await exists(file)) return
   // A name of its own under tmp: should two workers ever write the same copy, neither spoils the other's file.
@@ -76,7 +97,9 @@ async function writeCopy(maildir: string, { name, content }: MaildirCopy): Promi
     } finally {
       await handle.close()
     }
+    await beforeRename()
     await rename(unfinished, file)
+    crashPoint('after-dot')
   } catch (error) {
     await rm(unfinished, { force: true })
     throw error

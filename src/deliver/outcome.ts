@@ -16,6 +16,8 @@ export type Outcome = Readonly<{
   reply: string
   /** Taken by a next hop that reports to the sender itself where that was asked for (RFC 3461). */
   dsn?: boolean
+  /** The dot went out, no answer came: the next hop may have it. */
+  inDoubt?: true
   /** From the beginning of the attempt to this outcome. */
   seconds: number
   /** Nobody was asked: not before then, milliseconds since 1970, and it does not count as an attempt. */

@@ -5,6 +5,7 @@
 import { createNextHopChoice, type RankedNextHop } from './choose-next-hop.ts'
 import { createConnectionPool, DEFAULT_CONNECTIONS, type PoolOptions } from './connection-pool.ts'
 import type { Destinations, Ending, Postponed } from './destinations.ts'
+import type { DotMark } from './dot-mark.ts'
 import { type FailureReason, reasonOf } from './failure-reason.ts'
 import type { NextHop } from './next-hop.ts'
 import type { Outcome } from './outcome.ts'
@@ -22,6 +23,7 @@ export type Errand = Readonly<{
   signal: AbortSignal | undefined
   recipients: readonly string[]
   transaction(recipients: readonly string[]): Transaction
+  mark: DotMark | undefined
   /** Takes results; a recipient that has one keeps it. Never rejects. */
   report(results: readonly Result[]): Promise<void>
 }>
@@ -107,7 +109,7 @@ export function createSender(options: SenderOptions): Sender {
   async function transact(
     nextHop: NextHop,
     recipients: readonly string[],
-    { endBy, signal, transaction, report }: Errand,
+    { endBy, signal, transaction, mark, report }: Errand,
     talk: { begun: boolean },
   ): Promise<void> {
     const name = nextHopName(nextHop)
@@ -119,6 +121,7 @@ export function createSender(options: SenderOptions): Sender {
           timeouts,
           endBy,
           signal,
+          mark,
           report: results => report(results.map(one => ({ ...one, nextHop: name, remoteAddress }))),
         })
       } catch (error) {

@@ -1,10 +1,15 @@
 // One mail transaction with a next hop: MAIL, RCPT, DATA, content, and what each recipient's fate is.
 // Results are reported as soon as they are final; who has none when `runTransaction` rejects is to be deferred with the
-// error's message. The content goes out only after 354 and gets its final dot only when it was read to its end.
+// error's message. The content goes out only after 354 and gets its final dot only when it was read to its end and the
+// dot is on record. Who has no answer to the dot is deferred, in doubt: the next hop may have the message.
 import type { Envelope, Recipient } from '../mail/envelope.ts'
+import { crashPoint } from '../platform/crash-point.ts'
+import type { DotMark } from './dot-mark.ts'
 import { createDotStuffer } from './dot-stuffing.ts'
 import { mailDsnParameters, rcptDsnParameters } from './dsn-parameters.ts'
+import { type FailureReason, reasonOf } from './failure-reason.ts'
 import { classifyReply, type OutcomeKind } from './outcome.ts'
+import { nextHopName } from './routes.ts'
 import { type DeliveryTimeouts, NextHopError } from './smtp-connection.ts'
 import { type NextHopReply, replyLine } from './smtp-reply-parser.ts'
 import type { Attempt, SmtpSession } from './smtp-session.ts'
@@ -30,12 +35,16 @@ export type RecipientResult = Readonly<{
   reply: string
   /** The next hop knows what the sender asked of reports, so those on what it took are its duty (RFC 3461 §5.2.2). */
   dsn: boolean
+  /** No answer to the dot came: it may have the message. */
+  inDoubt?: true
+  reason?: FailureReason
 }>
 
 /** The attempt ends, in time or by its signal, up to the final dot; behind it the reply is awaited. */
 export type TransactionOptions = Attempt &
   Readonly<{
     timeouts: DeliveryTimeouts
+    mark?: DotMark | undefined
     /** Takes results that are final; never rejects. */
     report(results: readonly RecipientResult[]): Promise<void>
   }>
@@ -51,12 +60,15 @@ type Dialogue = {
   readonly session: SmtpSession
   readonly transaction: Transaction
   readonly timeouts: DeliveryTimeouts
+  readonly mark: DotMark | undefined
   /** Final and not reported yet. */
   results: RecipientResult[]
   /** The next hop answered to something of this transaction. */
   acknowledged: boolean
   /** From here on the message may be delivered. */
   dotSent: boolean
+  /** Have the dot, and no answer to it yet. */
+  inDoubt: readonly string[]
 }
 
 /**
@@ -66,11 +78,12 @@ type Dialogue = {
 export async function runTransaction(
   session: SmtpSession,
   transaction: Transaction,
-  { timeouts, endBy, report, signal }: TransactionOptions,
+  { timeouts, endBy, report, signal, mark }: TransactionOptions,
 ): Promise<void> {
   signal?.throwIfAborted()
   const { connection } = session
-  const dialogue: Dialogue = { session, transaction, timeouts, results: [], acknowledged: false, dotSent: false }
+  const begin = { results: [], acknowledged: false, dotSent: false, inDoubt: [] }
+  const dialogue: Dialogue = { session, transaction, timeouts, mark, ...begin }
   const kept = session.transactions++ > 0
   connection.concerns('session')
   const flush = async () => {
@@ -90,6 +103,7 @@ export async function runTransaction(
     connection.fail(error as Error)
     if (kept && !dialogue.acknowledged && error instanceof NextHopError)
       throw new StaleConnectionError(error.message, error.about)
+    if (error instanceof NextHopError) leaveInDoubt(dialogue, error)
     await flush()
     throw error
   } finally {
@@ -153,7 +167,7 @@ async function sendContent(dialogue: Dialogue, recipients: readonly string[], fl
   const { connection } = session
   // From here on it may be this content that the next hop, or something on the way, cannot bear.
   connection.concerns('message')
-  const complete = await writeContent(dialogue).catch(error => {
+  const complete = await writeContent(dialogue, recipients).catch(error => {
     // It closed before the end; if it also said something, then that is why.
     if (connection.waiting() === 0) throw error
     return false
@@ -165,6 +179,7 @@ async function sendContent(dialogue: Dialogue, recipients: readonly string[], fl
   const answers = session.nextHop.protocol === 'lmtp' ? recipients.map(recipient => [recipient]) : [recipients]
   for (const concerned of answers) {
     const reply = await replyTo(dialogue, 'the final dot', Number.POSITIVE_INFINITY)
+    dialogue.inDoubt = dialogue.inDoubt.slice(concerned.length)
     const result = classifyReply('dot', reply)
     decide(dialogue, concerned, result === 'ok' ? 'delivered' : result, reply)
     if (connection.waiting() === 0) await flush()
@@ -174,7 +189,7 @@ async function sendContent(dialogue: Dialogue, recipients: readonly string[], fl
 }
 
 /** False when the next hop answered before the end: what it has is no whole message, and no dot was sent. */
-async function writeContent(dialogue: Dialogue): Promise<boolean> {
+async function writeContent(dialogue: Dialogue, recipients: readonly string[]): Promise<boolean> {
   const { connection } = dialogue.session
   const stuffer = createDotStuffer()
   let block: Buffer[] = []
@@ -189,10 +204,31 @@ async function writeContent(dialogue: Dialogue): Promise<boolean> {
     block = []
     size = 0
   }
-  if (connection.waiting() > 0 || !connection.isOpen()) return false
+  if (!(await markDot(dialogue, recipients))) return false
   dialogue.dotSent = true
+  dialogue.inDoubt = recipients
   connection.write(Buffer.concat([...block, stuffer.end()]))
+  crashPoint('after-dot')
   return true
+}
+
+/** Puts the dot on record. False when the next hop spoke or went, or the attempt was called off: no dot then. */
+async function markDot({ session, mark }: Dialogue, recipients: readonly string[]): Promise<boolean> {
+  const { connection, nextHop } = session
+  const goesOn = () => connection.waiting() === 0 && connection.isOpen()
+  if (mark === undefined || !goesOn()) return goesOn()
+  await mark.set(recipients, nextHopName(nextHop))
+  if (goesOn()) return true
+  await mark.clear(recipients)
+  return false
+}
+
+/** RFC 5321 §4.5.3.2.6: a message whose dot has no answer may have been taken all the same. */
+function leaveInDoubt({ inDoubt, results }: Dialogue, error: NextHopError): void {
+  const reason = reasonOf(error)
+  for (const recipient of inDoubt) {
+    results.push({ recipient, kind: 'deferred', reply: error.message, dsn: false, inDoubt: true, reason })
+  }
 }
 
 /** A reply while content was still going out, such as 552: it counts for all, and the connection is of no use now. */
@@ -207,9 +243,12 @@ async function refusedInContent(dialogue: Dialogue, recipients: readonly string[
 }
 
 /** The next reply. 421 says that the next hop closes the connection, whatever was asked (RFC 5321 §3.8). */
-async function replyTo({ session }: Dialogue, what: string, timeout: number): Promise<NextHopReply> {
-  const reply = await session.connection.reply(what, timeout)
-  if (reply.code === SERVICE_CLOSING) throw new NextHopError(replyLine(reply), 'session')
+async function replyTo(dialogue: Dialogue, what: string, timeout: number): Promise<NextHopReply> {
+  const reply = await dialogue.session.connection.reply(what, timeout)
+  if (reply.code === SERVICE_CLOSING) {
+    dialogue.inDoubt = []
+    throw new NextHopError(replyLine(reply), 'session')
+  }
   return reply
 }
 

@@ -10,7 +10,9 @@ export type CrashPoint =
   | 'after-scan' // findings known, nothing written
   | 'after-verdict' // verdict durable
   | 'before-delivery' // delivery job leased and claimed
-  | 'after-delivery' // next hop said 250, not yet recorded
+  | 'after-dot-mark' // on record that the dot goes out, it did not yet
+  | 'after-dot' // the next hop has the dot (a maildir: the file), its answer is not here yet
+  | 'before-ledger' // next hop said 250, not yet recorded
   | 'after-outcome' // outcome recorded, the job not yet done
 
 const crashAt = environment.ELEMTA_CRASH_AT

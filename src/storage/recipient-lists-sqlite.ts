@@ -163,7 +163,7 @@ function storyOf(reader: Reader, queueId: string): TraceEvent[] {
 /** Events that say why a recipient is where it is. What an operator did says so only where he gave a reason. */
 function isAbout(event: TraceEvent, recipient: string): boolean {
   if ('recipient' in event) return event.recipient === recipient
-  if (!('recipients' in event) || event.event === 'reported') return false
+  if (!('recipients' in event) || event.event === 'reported' || event.event === 'in-doubt') return false
   if (event.event === 'operator' && event.why === undefined) return false
   return event.recipients.includes(recipient)
 }

@@ -1,6 +1,6 @@
 // Message records and deferrals as tables of the spool's database. Writes go to the writer and are durable when they
-// resolve; reads see everything that has resolved. Claims are kept in memory: one process owns the spool, and they
-// end with it.
+// resolve, marks excepted; reads see everything that has resolved. Claims are kept in memory: one process owns the spool,
+// and they end with it.
 import type { Deferral } from '../mail/job.ts'
 import type { AcceptedMessage, MessageRecord, RecipientState, RecipientStatus, TraceEvent } from '../mail/record.ts'
 import { NOT_HELD } from './migration-2-sqlite.ts'
@@ -8,7 +8,7 @@ import { SCAN_DEFERRAL } from './migration-3-sqlite.ts'
 import type { Reader } from './reader-sqlite.ts'
 import { createRecipientLists } from './recipient-lists-sqlite.ts'
 import { createRemoval } from './record-removal-sqlite.ts'
-import type { Claim, RecordStore } from './record-store.ts'
+import { type Claim, ClaimLostError, type RecordStore, type Sending } from './record-store.ts'
 import { createRowTallies, createTallies } from './record-tally-sqlite.ts'
 import { FINAL } from './schema-sqlite.ts'
 import type { Writer } from './writer-sqlite.ts'
@@ -21,8 +21,12 @@ const COUNT_ACCEPTED = `UPDATE totals SET recipients = recipients + ? WHERE name
 // The subquery is NULL, which the column refuses, when there is no such record.
 const ADD_EVENT = `INSERT INTO events (queue_id, doc)
   VALUES ((SELECT queue_id FROM messages WHERE queue_id = ?), ?)`
-const MOVE = `UPDATE recipients SET state = ?
+const MOVE = `UPDATE recipients SET state = ?, sending = NULL
   WHERE queue_id = ? AND recipient IN (SELECT value FROM json_each(?)) AND NOT ${FINAL}`
+const MARK = `UPDATE recipients SET sending = ?
+  WHERE queue_id = ? AND recipient IN (SELECT value FROM json_each(?)) AND NOT ${FINAL} RETURNING recipient`
+const UNMARK = `UPDATE recipients SET sending = NULL
+  WHERE queue_id = ? AND recipient IN (SELECT value FROM json_each(?)) AND sending ->> '$.claimant' = ?`
 const DEFER = `INSERT INTO deferrals (job_id, due_at, accepted_at, recipients, doc)
   VALUES (?, ?, (SELECT accepted_at FROM messages WHERE queue_id = ?), ?, ?)
   ON CONFLICT (job_id) DO UPDATE SET due_at = excluded.due_at, accepted_at = excluded.accepted_at,
@@ -69,15 +73,32 @@ export function createSqliteRecordStore({ writer, reader }: { writer: Writer; re
     },
 
     async claim(queueId, recipients, claim, now) {
-      const rows = reader.all(`SELECT recipient FROM recipients WHERE queue_id = ? AND NOT ${FINAL}`, queueId)
-      const open = new Set(rows.map(row => String(row.recipient)))
+      const rows = reader.all(`SELECT recipient, sending FROM recipients WHERE queue_id = ? AND NOT ${FINAL}`, queueId)
+      const open = new Map(rows.map(({ recipient, sending }) => [String(recipient), sending]))
       const got = recipients.filter(recipient => {
         const held = claims.get(claimOf(queueId, recipient))
         const free = held === undefined || held.claimant === claim.claimant || held.until <= now
         return open.has(recipient) && free
       })
-      for (const recipient of got) claims.set(claimOf(queueId, recipient), claim)
-      return got
+      return got.map(recipient => {
+        claims.set(claimOf(queueId, recipient), claim)
+        const sending = open.get(recipient)
+        return { recipient, ...(typeof sending === 'string' && { sending: JSON.parse(sending) as Sending }) }
+      })
+    },
+
+    async sending(queueId, recipients, mark) {
+      const isHeld = (recipient: string) => claims.get(claimOf(queueId, recipient))?.claimant === mark.claimant
+      if (!recipients.every(isHeld)) throw new ClaimLostError(queueId)
+      const params = [JSON.stringify(mark), queueId, JSON.stringify(recipients)]
+      // The commit alone outlives the process; many of them share it.
+      const [marked = []] = await writer.run([{ sql: MARK, params }], { durable: false })
+      if (marked.length < recipients.length || !recipients.every(isHeld)) throw new ClaimLostError(queueId)
+    },
+
+    async unmark(queueId, recipients, claimant) {
+      const params = [queueId, JSON.stringify(recipients), claimant]
+      await writer.run([{ sql: UNMARK, params }], { durable: false })
     },
 
     async defer(deferral) {

@@ -50,12 +50,34 @@ export type DeferralTally = Readonly<{ deferrals: number; recipients: number; ol
 /** The right to try a recipient: whose it is (a lease's token) and until when, milliseconds since 1970. */
 export type Claim = Readonly<{ claimant: string; until: number }>
 
+/** Of a recipient whose next hop has the final dot, or is just getting it, and who has no outcome yet. */
+export type Sending = Readonly<{
+  /** Whose claim it was. */
+  claimant: string
+  attempt: number
+  /** Milliseconds since 1970. */
+  at: number
+  nextHop: string
+}>
+
+/** `sending`: the mark that an attempt without an outcome has left. Nobody knows whether the next hop has the message. */
+export type ClaimedRecipient = Readonly<{ recipient: string; sending?: Sending }>
+
+/** Somebody else may try the recipient now, or nobody any more. */
+export class ClaimLostError extends Error {
+  override readonly name = 'ClaimLostError'
+  constructor(queueId: string) {
+    super(`the claim on a recipient of ${queueId} was lost`)
+  }
+}
+
 export interface RecordStore {
   /** A new record, every recipient `queued`. Durable when it resolves; rejects when the queue id exists. */
   create(message: AcceptedMessage, event: TraceEvent): Promise<void>
   /**
    * Appends events and moves recipients, as one. Durable when it resolves; rejects an event when there is no such
-   * record. A final state is never left again. A move ends the claim on its recipient: the attempt is over.
+   * record. A final state is never left again. A move ends the claim on its recipient and takes away its mark: the
+   * attempt is over.
    */
   note(queueId: string, events: readonly TraceEvent[], changes: readonly RecipientStatus[]): Promise<void>
   get(queueId: string): Promise<MessageRecord | undefined>
@@ -65,7 +87,14 @@ export interface RecordStore {
    * Claims recipients for one attempt and returns those that were got: not in a final state, and not claimed
    * by somebody else whose time is not over at `now`. Keeps two workers from delivering the same copy.
    */
-  claim(queueId: string, recipients: readonly string[], claim: Claim, now: number): Promise<string[]>
+  claim(queueId: string, recipients: readonly string[], claim: Claim, now: number): Promise<ClaimedRecipient[]>
+  /**
+   * Marks recipients: from now on their next hop may have the message. When it resolves, the mark outlives this
+   * process (a power cut may undo it), and the claims are still the claimant's; else it rejects with ClaimLostError.
+   */
+  sending(queueId: string, recipients: readonly string[], mark: Sending): Promise<void>
+  /** Takes away this claimant's marks: the next hop does not have the message, or the doubt was written down. */
+  unmark(queueId: string, recipients: readonly string[], claimant: string): Promise<void>
   /** Keeps a job until it is due. Durable when it resolves. The same job id again replaces the deferral. */
   defer(deferral: Deferral): Promise<void>
   /** Deferrals due at `now` (of one kind of job), oldest first, at most `max`; never those that are held. They stay until `undefer`. */

@@ -141,36 +141,6 @@ export function recordStoreContract(makeHome: MakeHome): void {
       expect(await ids({ address: 'nobody@example.com', limit: 10 })).toEqual([])
     })
 
-    it('lets one worker at a time try a recipient', async () => {
-      const both = ['a@example.com', 'b@example.com']
-      const { queueId } = await create({ recipients: both })
-      const claim = (claimant: string, recipients: string[], now: number) =>
-        records.claim(queueId, recipients, { claimant, until: now + 1000 }, now)
-
-      expect(await claim('one', ['a@example.com'], AT)).toEqual(['a@example.com'])
-      expect(await claim('two', both, AT)).toEqual(['b@example.com'])
-      expect(await claim('one', both, AT + 999)).toEqual(['a@example.com'])
-      // Two's time is over, one has claimed again.
-      expect(await claim('three', both, AT + 1000)).toEqual(['b@example.com'])
-      expect(await claim('three', ['stranger@example.com'], AT)).toEqual([])
-      expect(await records.claim(mintQueueId(AT), both, { claimant: 'one', until: AT }, AT)).toEqual([])
-    })
-
-    it('ends a claim with what came of the attempt', async () => {
-      const both = ['a@example.com', 'b@example.com']
-      const { queueId } = await create({ recipients: both })
-      await records.claim(queueId, both, { claimant: 'one', until: AT + 1000 }, AT)
-      await records.note(
-        queueId,
-        [],
-        [
-          { recipient: 'a@example.com', state: 'delivered' },
-          { recipient: 'b@example.com', state: 'deferred' },
-        ],
-      )
-      expect(await records.claim(queueId, both, { claimant: 'two', until: AT + 1000 }, AT)).toEqual(['b@example.com'])
-    })
-
     it('keeps deferrals until they are due and taken back', async () => {
       const late = { job: deliveryJob('late'), dueAt: AT + 3000 }
       const early = { job: scanJob('early', ['a@example.com', 'b@example.com']), dueAt: AT + 1000 }

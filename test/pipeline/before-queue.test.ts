@@ -246,7 +246,9 @@ const POINTS: Partial<Record<CrashPoint, { acknowledged: boolean; kept: boolean 
   'after-enqueue': { acknowledged: false, kept: true },
   'after-reply': { acknowledged: true, kept: true },
   'before-delivery': { acknowledged: true, kept: true },
-  'after-delivery': { acknowledged: true, kept: true },
+  'after-dot-mark': { acknowledged: true, kept: true },
+  'after-dot': { acknowledged: true, kept: true },
+  'before-ledger': { acknowledged: true, kept: true },
   'after-outcome': { acknowledged: true, kept: true },
 }
 
@@ -260,7 +262,7 @@ test.each(Object.entries(POINTS))(
     const dying = await startGateway({ directory, config, crashAt: point })
     const sent = await send(dying.port, { content }).catch(() => undefined)
     // Delivery may begin, and end the program, before the reply is on its way.
-    if (!point.includes('delivery') && !point.includes('outcome'))
+    if (point.startsWith('after-') && !/dot|outcome/.test(point))
       expect(sent?.code).toBe(acknowledged ? 250 : undefined)
     expect(await dying.ended).toBe('SIGKILL')
     expect(await dying.ledger()).toMatchObject({ accepted: kept ? 1 : 0, imbalance: 0 })

@@ -223,7 +223,7 @@ test('a report that cannot be delivered goes to the postmaster, whose own go now
   expect(await gateway.ledger()).toMatchObject({ accepted: 3, failed: 3, imbalance: 0 })
 })
 
-test.each<CrashPoint>(['before-delivery', 'after-delivery', 'after-outcome'])(
+test.each<CrashPoint>(['before-delivery', 'before-ledger', 'after-outcome'])(
   'killed %s, a failure has its report, and only one',
   async point => {
     const nextHop = await nextHopThat(refusing)

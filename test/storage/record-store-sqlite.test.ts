@@ -1,10 +1,12 @@
 import { expect, it } from 'vitest'
 import { acceptedEvent, acceptedMessage } from '../contract/home.ts'
+import { recipientClaimsContract } from '../contract/recipient-claims.ts'
 import { recipientListsContract } from '../contract/recipient-lists.ts'
 import { recordStoreContract } from '../contract/record-store.ts'
 import { embeddedHome } from './embedded-home.ts'
 
 recordStoreContract(embeddedHome)
+recipientClaimsContract(embeddedHome)
 recipientListsContract(embeddedHome)
 
 it('voids the claims of a process that is gone', async () => {
@@ -18,7 +20,9 @@ it('voids the claims of a process that is gone', async () => {
 
   const { records, close } = await home.open()
   const mine = { ...claim, claimant: 'mine' }
-  expect(await records.claim(message.queueId, ['user@example.com'], mine, home.now())).toEqual(['user@example.com'])
+  expect(await records.claim(message.queueId, ['user@example.com'], mine, home.now())).toEqual([
+    { recipient: 'user@example.com' },
+  ])
   await close()
   await home.dispose()
 })
