@@ -8,11 +8,23 @@ import { parseArgs } from 'node:util'
 import { ConfigError } from '../src/platform/config-errors.ts'
 import { parseDuration } from '../src/platform/config-units.ts'
 import { renderDashboards } from './dashboards/render.ts'
+import { renderDownsampling } from './downsampling.ts'
+import { renderRemoteWrite } from './remote-write.ts'
+import { renderRouting } from './routing/render.ts'
 import { renderRules } from './rules/render.ts'
+import { renderPrometheus, renderTargets } from './scrape.ts'
 import { DEFAULT_SETTINGS, loadSettings, type Settings } from './thresholds.ts'
 
 /** Each gives paths below the folder `monitoring`, and what stands there. */
-const RENDERERS: readonly ((settings: Settings) => Map<string, string>)[] = [renderRules, renderDashboards]
+const RENDERERS: readonly ((settings: Settings) => Map<string, string>)[] = [
+  renderRules,
+  renderDashboards,
+  settings => renderRouting(settings),
+  renderPrometheus,
+  () => renderTargets(),
+  renderDownsampling,
+  renderRemoteWrite,
+]
 
 /** Every rendered file, by its path below the folder `monitoring`. */
 export function renderAll(settings: Settings): Map<string, string> {

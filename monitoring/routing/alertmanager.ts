@@ -9,7 +9,7 @@ import type { RoutingSettings } from './settings.ts'
 import { GROUP_BY, type Matcher, type Route, routingTree } from './tree.ts'
 import { dayName, formatTime } from './week.ts'
 
-const HEAD = `# Rendered from monitoring/routing.yaml and monitoring/routing/: change those, then run: npm run monitoring
+const HEAD = `# Written by \`npm run monitoring\` from monitoring/routing.yaml and monitoring/routing: change those.
 `
 /** Autoresponders keep quiet (RFC 3834 §5). */
 const HEADERS = { Subject: '{{ template "elemta.title" . }}', 'Auto-Submitted': 'auto-generated' }

@@ -4,6 +4,7 @@
 // alert, which is how a person says "I have it", keeps the copy quiet, too. It ends when the alert does.
 import { stringify } from 'yaml'
 import { formatDuration } from '../../src/platform/config-units.ts'
+import { timingOf } from '../rules/timing.ts'
 import type { Settings } from '../thresholds.ts'
 import type { RoutingSettings } from './settings.ts'
 
@@ -19,12 +20,12 @@ const EXPRESSION = `label_replace(
   "escalates", "$1", "alertname", "(.+)"
 )`
 
-/** The rule file. Links: see monitoring/thresholds.ts. */
+/** The rule file. A drill's `timing` shortens the wait as it shortens those of the other rules. */
 export function renderEscalation(
   { escalation }: Pick<RoutingSettings, 'escalation'>,
-  links: Settings['links'],
+  { links, timing }: Pick<Settings, 'links' | 'timing'>,
 ): string {
-  const after = formatDuration(escalation.after)
+  const after = formatDuration(timingOf(timing).wait(escalation.after))
   const rule = {
     alert: ESCALATION_ALERT,
     expr: EXPRESSION,
@@ -37,6 +38,6 @@ export function renderEscalation(
       dashboard_url: `${links.grafana}/d/elemta-troubleshooting`,
     },
   }
-  const head = '# Rendered from monitoring/routing/escalation.ts: change that, then run: npm run monitoring\n'
+  const head = '# Written by `npm run monitoring` from monitoring/routing/escalation.ts: change that.\n'
   return head + stringify({ groups: [{ name: 'elemta-escalation', rules: [rule] }] }, { lineWidth: 0 })
 }

@@ -18,7 +18,7 @@ export const INHIBITIONS: readonly Inhibition[] = [
     why: 'the second stage of an alert makes its first needless',
     source: [['severity', '=', 'critical']],
     target: [LESSER],
-    equal: ['alertname', 'instance', 'scanner', 'route'],
+    equal: ['alertname', 'instance', 'scanner', 'queue_type', 'certificate', 'route'],
   },
   {
     why: 'an instance that is down has no other trouble',
@@ -33,10 +33,16 @@ export const INHIBITIONS: readonly Inhibition[] = [
     equal: ['instance'],
   },
   {
+    why: 'while Elemta is down no canary comes through',
+    source: [['alertname', '=', 'ElemtaDown']],
+    target: [['alertname', '=', 'CanaryMissing']],
+    equal: [],
+  },
+  {
     why: 'a scanner that is down is slow, too',
     source: [['alertname', '=', 'ScannerDown']],
     target: [['alertname', '=', 'SecurityScanLatencyHigh'], LESSER],
-    equal: ['scanner'],
+    equal: [],
   },
   {
     why: 'without clamd nobody knows how old its signatures are',
@@ -44,7 +50,7 @@ export const INHIBITIONS: readonly Inhibition[] = [
       ['alertname', '=', 'ScannerDown'],
       ['scanner', '=', 'clamav'],
     ],
-    target: [['alertname', '=~', 'ClamAVDatabaseOutdated|SignatureUpdateFailing|HighVirusDetectionRate'], LESSER],
+    target: [['alertname', '=~', 'ClamAVDatabaseOutdated|SignatureUpdateFailing'], LESSER],
     equal: [],
   },
   {
@@ -57,15 +63,15 @@ export const INHIBITIONS: readonly Inhibition[] = [
     equal: [],
   },
   {
-    why: 'mail is held back because too much waits: its amount and age follow from that',
+    why: 'mail is refused because too much waits, or no room is left: the rest follows from that',
     source: [['alertname', '=', 'BackPressure']],
     target: [['alertname', '=~', 'QueueSizeGrowing|OldestMessageTooOld|MailVolumeAnomaly'], LESSER],
     equal: [],
   },
   {
-    why: 'a destination that is down lets its mail grow old',
+    why: 'a destination that is down makes the queue long and its mail old',
     source: [['alertname', '=', 'DestinationDown']],
     target: [['alertname', '=~', 'QueueSizeGrowing|OldestMessageTooOld'], LESSER],
-    equal: ['route'],
+    equal: [],
   },
 ]

@@ -1,8 +1,9 @@
-// The files of alert routing as they are shipped, by path in the repository: Alertmanager's configuration and templates,
-// and the rule that escalates. A site's own come from the same functions, by install.ts.
+// The files of alert routing, by path below the folder `monitoring`: Alertmanager's configuration and templates, and the
+// rule that escalates. Without a site's own routing: what is shipped. The dead-man's URL is a secret: with it the
+// configuration belongs into a file that only Alertmanager can read (install.ts).
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { DEFAULT_SETTINGS, type Settings } from '../thresholds.ts'
+import type { Settings } from '../thresholds.ts'
 import { renderAlertmanager } from './alertmanager.ts'
 import { renderEscalation } from './escalation.ts'
 import { loadRouting, type RoutingSettings } from './settings.ts'
@@ -11,16 +12,17 @@ const MONITORING = join(import.meta.dirname, '..')
 const TEMPLATES = 'alertmanager/templates/elemta.tmpl'
 
 export const ROUTING_FILE = join(MONITORING, 'routing.yaml')
+export const CONFIGURATION = 'alertmanager/alertmanager.yml'
 
-/** Text by path. `deadMansUrl`: what the settings' url_file holds. */
+/** Text by path. `deadMansUrl`: what the routing's url_file holds. */
 export function renderRouting(
+  settings: Pick<Settings, 'links' | 'timing'>,
   routing: RoutingSettings = loadRouting(ROUTING_FILE),
-  { links }: Pick<Settings, 'links'> = DEFAULT_SETTINGS,
   deadMansUrl = routing.dead_mans_switch?.url,
 ): Map<string, string> {
   return new Map([
-    ['monitoring/alertmanager/alertmanager.yml', renderAlertmanager(routing, deadMansUrl)],
-    [`monitoring/${TEMPLATES}`, readFileSync(join(MONITORING, TEMPLATES), 'utf8')],
-    ['monitoring/prometheus/rules/escalation.yml', renderEscalation(routing, links)],
+    [CONFIGURATION, renderAlertmanager(routing, deadMansUrl)],
+    [TEMPLATES, readFileSync(join(MONITORING, TEMPLATES), 'utf8')],
+    ['prometheus/rules/escalation.yml', renderEscalation(routing, settings)],
   ])
 }
