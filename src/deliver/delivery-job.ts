@@ -111,7 +111,7 @@ export function createDeliveryHandler(options: DeliveryHandlerOptions) {
       ])
       if (!over) return
       const delay = (now() - record!.message.acceptedAt) / 1000
-      metrics.queueProcessingTime.observe(delay)
+      metrics.queueProcessingTime.observe(delay, { queueId })
       log.info({ queueId, delay }, 'removed')
     }
 
@@ -189,7 +189,7 @@ function tell(
   if (!postponed) {
     metrics.deliveryAttempts.inc()
     if (attempt > 1) metrics.deliveryRetries.inc()
-    metrics.deliveryDuration.observe(seconds)
+    metrics.deliveryDuration.observe(seconds, { queueId })
   }
   if (state === 'delivered') {
     metrics.deliverySuccesses.inc()

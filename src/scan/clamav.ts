@@ -72,7 +72,7 @@ export function createClamav({ host, port, timeout, streamMax = LONGEST_CHUNK, m
       metrics.clamavScans.inc()
       const stopTimer = metrics.clamavDuration.startTimer()
       const finding = await look(content, signal)
-      stopTimer()
+      stopTimer({ queueId: message.queueId })
       if (finding.kind === 'virus') metrics.clamavViruses.inc()
       if (finding.kind === 'heuristic') metrics.clamavHeuristics.inc()
       if (finding.kind === 'could-not-scan') metrics.clamavErrors.inc(finding.failure)

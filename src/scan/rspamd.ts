@@ -74,7 +74,7 @@ export function createRspamd({ port, timeout, maxSize, metrics: all, ...requestO
       metrics.rspamdScans.inc()
       const stopTimer = metrics.rspamdDuration.startTimer()
       const finding = await look(checkRequest(message, content.size, requestOptions), content, signal)
-      stopTimer()
+      stopTimer({ queueId: message.queueId })
       count(finding, metrics)
       const { hostname } = requestOptions
       if (finding.kind !== 'scored' || hostname === undefined) return finding

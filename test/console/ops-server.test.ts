@@ -1,5 +1,6 @@
 // The operator's port, asked as Prometheus and a load balancer ask it.
 import { connect } from 'node:net'
+import { Gauge, Registry } from 'prom-client'
 import { expect, onTestFinished, test } from 'vitest'
 import { type Check, type OpsOptions, startOpsServer } from '../../src/console/ops-server.ts'
 import { createMetrics } from '../../src/platform/metrics.ts'
@@ -15,7 +16,8 @@ async function start(options: Partial<OpsOptions> = {}) {
     ...options,
   })
   onTestFinished(() => server.close())
-  return { ...server, get: (path: string) => fetch(`http://127.0.0.1:${server.port}${path}`) }
+  const url = (path: string) => `http://127.0.0.1:${server.port}${path}`
+  return { ...server, get: (path: string, headers: Record<string, string> = {}) => fetch(url(path), { headers }) }
 }
 
 test('/metrics is what Prometheus reads, refreshed before each scrape', async () => {
@@ -29,6 +31,32 @@ test('/metrics is what Prometheus reads, refreshed before each scrape', async ()
   const response = await get('/metrics?by=prometheus')
   expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/)
   expect(await response.text()).toContain('\nelemta_queue_size{queue_type="held"} 2\n')
+})
+
+test('/metrics is OpenMetrics for who asks for it, and plain text for others at the same time', async () => {
+  const { get } = await start()
+  const scrapes = Array.from({ length: 20 }, async (_, n) => {
+    const open = n % 2 === 0
+    const response = await get('/metrics', open ? { accept: 'application/openmetrics-text;version=1.0.0' } : {})
+    return { open, type: response.headers.get('content-type'), text: await response.text() }
+  })
+  for (const { open, type, text } of await Promise.all(scrapes)) {
+    expect(type).toMatch(open ? /^application\/openmetrics-text; version=1\.0\.0/ : /^text\/plain; version=0\.0\.4/)
+    expect(text.endsWith('# EOF\n')).toBe(open)
+    expect(text).toContain(`# TYPE elemta_connections${open ? '' : '_total'} counter\n`)
+    expect(text).toContain('\nelemta_connections_total 0\n')
+  }
+})
+
+test('/metrics/clamav is what clamd says of itself, and not there where none is asked', async () => {
+  const { get } = await start()
+  expect((await get('/metrics/clamav')).status).toBe(404)
+  const registry = new Registry()
+  new Gauge({ name: 'clamav_up', help: 'Up', registers: [registry] }).set(1)
+  const asking = await start({ clamd: async () => registry })
+  expect(await (await asking.get('/metrics/clamav')).text()).toContain('\nclamav_up 1\n')
+  const open = await asking.get('/metrics/clamav', { accept: 'application/openmetrics-text' })
+  expect(await open.text()).toContain('\nclamav_up 1\n# EOF\n')
 })
 
 test('/healthz lives, whatever the checks say', async () => {

@@ -50,6 +50,7 @@ export async function start({ limits, obstacles = {}, plugin, pluginTimeout = 30
     ...storage,
     ingress,
     port: ingress.addresses[0]!.port,
+    metrics,
     /** Log lines of that event so far. */
     logged: (event: string) => lines.filter(line => line.event === event),
     /** The value of a series on a scrape, such as `elemta_messages_received_total`. */
