@@ -50,7 +50,13 @@ function reporterOf(using: Backends, options: Partial<ReporterOptions> = {}) {
 }
 
 /** Leases the job of a message and runs it with this course of the delivery. */
-async function deliver(queueId: string, recipients: readonly string[], course: Deliverer['deliver'], using = backends) {
+async function deliver(
+  queueId: string,
+  recipients: readonly string[],
+  course: Deliverer['deliver'],
+  using = backends,
+  metrics = createMetrics(),
+) {
   const id = `${queueId}/delivery/1`
   await backends.deliveryJobs.enqueue({ kind: 'delivery', id, queueId, recipients, attempt: 1, headers: [] })
   const [lease] = await backends.deliveryJobs.lease(1, signal)
@@ -62,7 +68,7 @@ async function deliver(queueId: string, recipients: readonly string[], course: D
     claimTime: 1000,
     now: Date.now,
     log: silentLog,
-    metrics: createMetrics(),
+    metrics,
   })
   await handle(lease!, signal)
 }
@@ -149,4 +155,54 @@ test('a job that comes again for what is done does nothing but end', async () =>
   await deliver(queueId, recipients, () => Promise.reject(new Error('nobody was to be tried')))
   expect(await backends.deliveryJobs.tally()).toMatchObject({ incoming: { jobs: 0 }, active: { jobs: 0 } })
   expect(await readLedger(backends)).toMatchObject({ accepted: 1, delivered: 1, imbalance: 0 })
+})
+
+const NEXT_HOP = 'smtp://192.0.2.1:25'
+/** The marks that whoever comes when all claims are over finds. */
+async function marksOf(queueId: string) {
+  const later = Date.now() + 60_000
+  const claimed = await backends.records.claim(queueId, BOTH, { claimant: 'later', until: later }, later)
+  return Object.fromEntries(claimed.map(({ recipient, sending }) => [recipient, sending?.nextHop]))
+}
+
+test('what a next hop has answered is in doubt no longer, although its outcome waits for the others', async () => {
+  const queueId = await storeMessage(backends, { recipients: BOTH })
+  const delivery = deliver(queueId, BOTH, async ({ mark }, onOutcome) => {
+    await mark?.set(BOTH, NEXT_HOP)
+    await onOutcome([outcome('a@example.com', 'deferred')])
+    throw new Error('the worker dies here')
+  })
+  await expect(delivery).rejects.toThrow('dies here')
+  expect(await statesOf(queueId)).toEqual({ 'a@example.com': 'queued', 'b@example.com': 'queued' })
+  expect(await marksOf(queueId)).toEqual({ 'a@example.com': undefined, 'b@example.com': NEXT_HOP })
+})
+
+test('a doubt that an attempt has left is told once, and the recipient is tried again', async () => {
+  const queueId = await storeMessage(backends, { recipients: BOTH })
+  const metrics = createMetrics()
+  const dies: Deliverer['deliver'] = async ({ mark }) => {
+    await mark?.set(['b@example.com'], NEXT_HOP)
+    throw new Error('the worker dies here')
+  }
+  await expect(deliver(queueId, BOTH, dies, backends, metrics)).rejects.toThrow('dies here')
+  await backends.close()
+  backends = await openEmbedded({ dataDir: `${directory}/data`, now: Date.now })
+
+  const diesSooner = () => Promise.reject(new Error('before the dot'))
+  await expect(deliver(queueId, BOTH, diesSooner, backends, metrics)).rejects.toThrow('before the dot')
+  await backends.close()
+  backends = await openEmbedded({ dataDir: `${directory}/data`, now: Date.now })
+
+  await deliver(
+    queueId,
+    BOTH,
+    (_request, onOutcome) => onOutcome(BOTH.map(recipient => outcome(recipient, 'delivered'))),
+    backends,
+    metrics,
+  )
+  const { events } = (await backends.records.get(queueId))!
+  const doubts = events.filter(({ event }) => event === 'in-doubt')
+  expect(doubts).toMatchObject([{ recipients: ['b@example.com'], nextHop: NEXT_HOP, attempt: 1 }])
+  expect(await metrics.registry.metrics()).toContain('elemta_delivery_in_doubt_total{reason="crash"} 1\n')
+  expect(await readLedger(backends)).toMatchObject({ delivered: 2, imbalance: 0 })
 })

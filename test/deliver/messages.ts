@@ -1,6 +1,7 @@
 // Messages for the delivery tests, and the shortest way to have one delivered.
 
 import { createDeliverer, type DelivererOptions } from '../../src/deliver/deliverer.ts'
+import type { DotMark } from '../../src/deliver/dot-mark.ts'
 import type { Outcome } from '../../src/deliver/outcome.ts'
 import type { AcceptedMessage } from '../../src/mail/record.ts'
 import type { HeaderField } from '../../src/mail/verdict.ts'
@@ -50,6 +51,7 @@ type Attempt = Partial<DelivererOptions> &
     message?: AcceptedMessage
     content?: Content
     headers?: readonly HeaderField[]
+    mark?: DotMark
     signal?: AbortSignal
   }>
 
@@ -67,7 +69,7 @@ export async function deliverWith(
   deliverer: ReturnType<typeof createDeliverer>,
   attempt: Omit<Attempt, 'to'> = {},
 ): Promise<Map<string, Outcome>> {
-  const { recipients = ['bob@example.com'], headers = [], content = contentOf(MAIL), signal } = attempt
+  const { recipients = ['bob@example.com'], headers = [], content = contentOf(MAIL), mark, signal } = attempt
   const message = attempt.message ?? acceptedMessage(recipients)
   const outcomes = new Map<string, Outcome>()
   const collect = async (some: Outcome[]) => {
@@ -76,7 +78,7 @@ export async function deliverWith(
       outcomes.set(outcome.recipient, outcome)
     }
   }
-  await deliverer.deliver({ message, content, recipients, headers }, collect, signal)
+  await deliverer.deliver({ message, content, recipients, headers, ...(mark && { mark }) }, collect, signal)
   return outcomes
 }
 
