@@ -17,7 +17,7 @@ import type { Deliverer } from './deliverer.ts'
 import type { DotMark } from './dot-mark.ts'
 import type { Settled } from './dsn.ts'
 import { noteDoubts, tellDoubt } from './in-doubt.ts'
-import { dsnCode, type Outcome } from './outcome.ts'
+import { dsnCode, type Outcome, protectionOf } from './outcome.ts'
 import { planDeferral } from './plan-deferral.ts'
 import { releasedEvents } from './released.ts'
 import type { Reporter } from './report.ts'
@@ -200,13 +200,15 @@ function tell(
     if (state === 'failed') metrics.messagesFailed.inc()
   }
   const times = { seconds: Number(seconds.toFixed(4)), delay: (now() - message.acceptedAt) / 1000 }
-  log.info({ queueId, recipient, nextHop, remoteAddress, reply: said, dsn: status, attempt, ...times }, state)
+  const way = { nextHop, remoteAddress, ...protectionOf(outcome) }
+  log.info({ queueId, recipient, ...way, reply: said, dsn: status, attempt, ...times }, state)
 }
 
 function eventOf(at: number): (settled: Settled) => TraceEvent {
-  return ({ outcome: { recipient, nextHop, seconds }, state, said }) => {
+  return ({ outcome, state, said }) => {
+    const { recipient, nextHop, seconds } = outcome
     const event = state === 'delivered' ? 'delivered' : 'failed'
-    return { at, event, recipient, nextHop, reply: said, seconds }
+    return { at, event, recipient, nextHop, reply: said, seconds, ...protectionOf(outcome) }
   }
 }
 

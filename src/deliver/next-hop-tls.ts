@@ -9,6 +9,7 @@ import { NextHopError, type SmtpConnection } from './smtp-connection.ts'
 /** What a session is protected by, for logs. */
 export type TlsFacts = Readonly<{
   version: string
+  /** By its standard name (RFC 8446, RFC 5289), as everywhere in Elemta. */
   cipher: string
   /** The certificate is one for this host, by an authority that we trust. Demanded only where the policy is `verify`. */
   verified: boolean
@@ -66,7 +67,7 @@ export async function shakeHands(
   // Names are not compared anew in a session that is resumed: what was found the first time holds.
   accepted = secured!.isSessionReused() ? known?.verified === true : secured!.authorized
   if (offered !== undefined) keep(offered)
-  return { version: secured!.getProtocol() ?? '', cipher: secured!.getCipher().name, verified: accepted }
+  return { version: secured!.getProtocol() ?? '', cipher: secured!.getCipher().standardName, verified: accepted }
 }
 
 /** By the authorities that are trusted; making one takes a while. */

@@ -1,6 +1,7 @@
 // What became of a recipient in one attempt, and what a next hop's reply means for it. Pure.
 // Only a clear 5yz to what was said about this message or this recipient fails. Everything else that is not a success
 // is deferred: 4yz, no answer, an early close, a reply that makes no sense there.
+import type { Protection } from '../mail/record.ts'
 import type { NextHopReply } from './smtp-reply-parser.ts'
 
 export type OutcomeKind = 'delivered' | 'deferred' | 'failed'
@@ -22,7 +23,17 @@ export type Outcome = Readonly<{
   seconds: number
   /** Nobody was asked: not before then, milliseconds since 1970, and it does not count as an attempt. */
   retryAt?: number
-}>
+}> &
+  Protection
+
+/** Of an outcome or a session: what protected it, alone. */
+export function protectionOf({ tls, tlsVerified, tlsFailure }: Protection): Protection {
+  return {
+    ...(tls !== undefined && { tls }),
+    ...(tlsVerified !== undefined && { tlsVerified }),
+    ...(tlsFailure !== undefined && { tlsFailure }),
+  }
+}
 
 /** Where in the dialogue a reply was given. `hello` is EHLO, LHLO or HELO; `dot` the end of the content. */
 export type Step = 'greeting' | 'hello' | 'mail' | 'rcpt' | 'data' | 'dot'

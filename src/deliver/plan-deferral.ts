@@ -6,7 +6,7 @@ import type { DeliveryJob } from '../mail/job.ts'
 import type { MessageRecord, TraceEvent } from '../mail/record.ts'
 import { nextAttemptAt, type RetrySchedule } from '../mail/retry-schedule.ts'
 import type { Backends } from '../storage/backends.ts'
-import type { Outcome } from './outcome.ts'
+import { type Outcome, protectionOf } from './outcome.ts'
 
 export type DeferralOptions = Readonly<{
   backends: Pick<Backends, 'records'>
@@ -40,7 +40,8 @@ export function planDeferral(
     for (const some of Map.groupBy(outcomes, ({ nextHop, reply }) => `${nextHop} ${reply}`).values()) {
       const { nextHop, reply: why } = some[0]!
       const concerned = some.map(({ recipient }) => recipient)
-      const event = { at, event: 'deferred', stage: 'delivery', recipients: concerned, why, nextHop, dueAt } as const
+      const way = { nextHop, ...protectionOf(some[0]!) }
+      const event = { at, event: 'deferred', stage: 'delivery', recipients: concerned, why, ...way, dueAt } as const
       if (!isOldNews(record, { ...event, attempt: job.attempt })) events.push({ ...event, attempt: job.attempt })
     }
   }

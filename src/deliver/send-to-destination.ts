@@ -2,6 +2,7 @@
 // lets us speak of the message. From then on the attempt is that one's: a message goes out once.
 // Every recipient gets a result or, when the attempt is called off or an error comes that is not the next hop's, none.
 
+import type { Protection } from '../mail/record.ts'
 import { createNextHopChoice, type RankedNextHop } from './choose-next-hop.ts'
 import { createConnectionPool, DEFAULT_CONNECTIONS, type PoolOptions } from './connection-pool.ts'
 import type { Destinations, Ending, Postponed } from './destinations.ts'
@@ -11,6 +12,7 @@ import type { NextHop } from './next-hop.ts'
 import type { Outcome } from './outcome.ts'
 import { nextHopName } from './routes.ts'
 import { NextHopError } from './smtp-connection.ts'
+import type { SmtpSession } from './smtp-session.ts'
 import { runTransaction, StaleConnectionError, type Transaction } from './smtp-transaction.ts'
 
 /** `name`: for people, where none of the next hops was asked. */
@@ -80,7 +82,9 @@ export function createSender(options: SenderOptions): Sender {
       if (signal?.aborted || !(error instanceof NextHopError)) throw error
       const { message: reply } = error
       const reason = reasonOf(error)
-      await report(recipients.map(recipient => ({ recipient, kind: 'deferred', nextHop: asked, reply, reason })))
+      const unsafe = reason === 'tls' ? { tlsFailure: reply } : {}
+      const result = { kind: 'deferred', nextHop: asked, reply, reason, ...unsafe } as const
+      await report(recipients.map(recipient => ({ recipient, ...result })))
       return error.about === 'message' ? { kind: 'untold' } : { kind: 'failed', why: reply }
     }
   }
@@ -114,7 +118,7 @@ export function createSender(options: SenderOptions): Sender {
   ): Promise<void> {
     const name = nextHopName(nextHop)
     await pool.use(nextHop, { endBy, signal }, async session => {
-      const { remoteAddress } = session.connection
+      const about = { nextHop: name, remoteAddress: session.connection.remoteAddress, ...protectionOfSession(session) }
       talk.begun = true
       try {
         await runTransaction(session, transaction(recipients), {
@@ -122,7 +126,7 @@ export function createSender(options: SenderOptions): Sender {
           endBy,
           signal,
           mark,
-          report: results => report(results.map(one => ({ ...one, nextHop: name, remoteAddress }))),
+          report: results => report(results.map(one => ({ ...one, ...about }))),
         })
       } catch (error) {
         // Nobody was there any more; the next session begins from nothing.
@@ -133,6 +137,11 @@ export function createSender(options: SenderOptions): Sender {
   }
 
   return { send, close: pool.close }
+}
+
+function protectionOfSession({ tls, tlsFailure }: SmtpSession): Protection {
+  if (tls !== undefined) return { tls: `${tls.version} ${tls.cipher}`, tlsVerified: tls.verified }
+  return tlsFailure === undefined ? {} : { tlsFailure }
 }
 
 /** Those of the best priority share the work, so there may be the connections of all of them together. */

@@ -74,7 +74,8 @@ async function open(nextHop: NextHop, options: SessionOptions, { endBy, signal }
     if (classifyReply('greeting', greeting) !== 'ok') throw unwilling(greeting, 'connection')
     connection.concerns('session')
     let extensions = await hello(nextHop, connection, options)
-    if (tls === undefined && (await startTls(nextHop, connection, extensions, timeouts.hello))) {
+    const answer = tls === undefined ? await startTls(nextHop, connection, extensions, timeouts.hello) : undefined
+    if (answer?.code === READY_FOR_TLS) {
       tls = await secure()
       // RFC 3207 §4.2: what was said in clear text is forgotten.
       extensions = await hello(nextHop, connection, options).catch(error => {
@@ -89,7 +90,8 @@ async function open(nextHop: NextHop, options: SessionOptions, { endBy, signal }
       }
       await authenticate(connection, nextHop.auth, extensions.get('AUTH'), timeouts.auth)
     }
-    const secured = tls === undefined ? {} : { tls }
+    const refusal = answer && tls === undefined ? { tlsFailure: `the next hop says: ${replyLine(answer)}` } : {}
+    const secured = tls === undefined ? refusal : { tls }
     return { nextHop, connection, extensions, ...secured, transactions: 0, mustReset: false, reusable: true }
   } catch (error) {
     connection.fail(error as Error)
@@ -99,25 +101,27 @@ async function open(nextHop: NextHop, options: SessionOptions, { endBy, signal }
   }
 }
 
-/** True once the next hop waits for the handshake. Rejects where it must and does not. */
+const READY_FOR_TLS = 220
+
+/** The reply to STARTTLS; undefined where that is not said. Rejects where TLS must be and cannot. */
 async function startTls(
   { tls = 'may' }: NextHop,
   connection: SmtpConnection,
   extensions: ReadonlyMap<string, string>,
   timeout: number,
-): Promise<boolean> {
+): Promise<NextHopReply | undefined> {
   const required = tls === 'encrypt' || tls === 'verify'
-  if (tls === 'none') return false
+  if (tls === 'none') return undefined
   if (!extensions.has('STARTTLS')) {
     if (required) throw new NextHopError('TLS is required, but the next hop does not offer it', 'session')
-    return false
+    return undefined
   }
   connection.write('STARTTLS\r\n')
   const reply = await connection.reply('STARTTLS', timeout)
-  if (reply.code === 220) return true
+  if (reply.code === READY_FOR_TLS) return reply
   // RFC 3207 §4: it may have no TLS for now; the session goes on as it was.
   if (required) throw new NextHopError(`TLS is required, but the next hop says: ${replyLine(reply)}`, 'session')
-  return false
+  return reply
 }
 
 /** EHLO or LHLO; HELO for those who know neither (RFC 5321 §3.2). Returns the extensions. */

@@ -51,6 +51,16 @@ export type AcceptedMessage = Readonly<{
 /** What a report tells of its recipients (RFC 3464 §2.3.3); `relayed`: passed on to where no report can be asked for. */
 export type DsnAction = 'failed' | 'delayed' | 'delivered' | 'relayed'
 
+/** What protected the way to a next hop. */
+export type Protection = Readonly<{
+  /** `TLSv1.3 TLS_AES_256_GCM_SHA384`; absent in clear text, in a file and where no session came about. */
+  tls?: string
+  /** The certificate is one for this host, by an authority that we trust. */
+  tlsVerified?: boolean
+  /** Why there was no TLS although it was wanted. */
+  tlsFailure?: string
+}>
+
 /** A step of a message's story. `at` is in milliseconds since 1970. */
 export type TraceEvent = Readonly<{ at: number }> &
   (
@@ -60,9 +70,10 @@ export type TraceEvent = Readonly<{ at: number }> &
     | Readonly<{ event: 'quarantined'; recipients: readonly string[]; why: string }>
     | Readonly<{ event: 'held'; recipients: readonly string[]; why: string }>
     | Readonly<{ event: 'discarded'; recipients: readonly string[]; why: string }>
-    | Readonly<{ event: 'delivered'; recipient: string; nextHop: string; reply: string; seconds: number }>
-    | Readonly<{ event: 'failed'; recipient: string; nextHop: string; reply: string; seconds: number }>
-    | Readonly<{
+    | (Readonly<{ event: 'delivered'; recipient: string; nextHop: string; reply: string; seconds: number }> &
+        Protection)
+    | (Readonly<{ event: 'failed'; recipient: string; nextHop: string; reply: string; seconds: number }> & Protection)
+    | (Readonly<{
         event: 'deferred'
         stage: 'scan' | 'delivery'
         recipients: readonly string[]
@@ -70,7 +81,8 @@ export type TraceEvent = Readonly<{ at: number }> &
         nextHop?: string
         attempt: number
         dueAt: number
-      }>
+      }> &
+        Protection)
     /** An attempt ended after the final dot with nothing written down: the next hop may have the message already. */
     | Readonly<{ event: 'in-doubt'; recipients: readonly string[]; nextHop: string; attempt: number; sentAt: number }>
     /** A report to the sender was queued as a message of its own. */

@@ -1,5 +1,5 @@
 // A message's story as text for people: one line a step, with times, the scanners' answers and the next hop's reply.
-import type { MessageRecord, TraceEvent } from '../mail/record.ts'
+import type { MessageRecord, Protection, TraceEvent } from '../mail/record.ts'
 import type { Finding } from '../mail/verdict.ts'
 
 const SHOWN_RECIPIENTS = 5
@@ -36,12 +36,14 @@ export function describeEvent(event: TraceEvent): string {
     case 'delivered': {
       const place = event.nextHop.replace(/^maildir:/, '')
       const reply = event.reply === place ? '' : `: ${event.reply}`
-      return `delivered to ${place} for <${event.recipient}> in ${seconds(event.seconds)}${reply}`
+      return `delivered to ${place} for <${event.recipient}> in ${seconds(event.seconds)}${protection(event)}${reply}`
     }
     case 'failed':
-      return `failed at ${event.nextHop} for <${event.recipient}> in ${seconds(event.seconds)}: ${event.reply}`
+      return `failed at ${event.nextHop} for <${event.recipient}> in ${seconds(event.seconds)}${protection(event)}: ${event.reply}`
     case 'deferred': {
-      const by = event.nextHop === undefined ? '' : ` by ${event.nextHop}`
+      // What kept it from TLS is why it was deferred, then, and is said once.
+      const how = event.tlsFailure === event.why ? '' : protection(event)
+      const by = event.nextHop === undefined ? '' : ` by ${event.nextHop}${how}`
       const next = new Date(event.dueAt).toISOString()
       return `deferred (${event.stage}, attempt ${event.attempt})${by}: ${event.why}; next attempt ${next} (${shorten(event.recipients)})`
     }
@@ -60,6 +62,12 @@ export function describeEvent(event: TraceEvent): string {
     case 'dead-letter':
       return `dead letter (${event.stage}): ${event.why} (${shorten(event.recipients)})`
   }
+}
+
+/** ` under TLSv1.3 TLS_AES_256_GCM_SHA384 (certificate verified)`, ` in clear text (TLS failed: …)`; '' where TLS is no topic. */
+function protection({ tls, tlsVerified, tlsFailure }: Protection): string {
+  if (tls !== undefined) return ` under ${tls} (certificate ${tlsVerified ? '' : 'not '}verified)`
+  return tlsFailure === undefined ? '' : ` in clear text (${tlsFailure})`
 }
 
 /** One scanner's answer in a few words: `ClamAV clean`, `Rspamd 3.1 of 15, no action`. */
