@@ -110,9 +110,7 @@ const titleOf = (rule: AlertRule, all: readonly AlertRule[]) => [rule.name, ...t
 
 /** At most 40 characters, letters, digits and dashes: Grafana's limits. */
 const uidOf = (rule: AlertRule, all: readonly AlertRule[]) =>
-  ['elemta', rule.name.replace(/(?<=[a-z])(?=[A-Z])/g, '-'), ...tellApart(rule, all).map(part => part.slice(0, 4))]
-    .join('-')
-    .toLowerCase()
+  ['elemta', rule.name, ...tellApart(rule, all).map(part => part.slice(0, 4))].join('-').toLowerCase()
 
 /** The panel that links the alert's runbook, on the alert's dashboard or else on any. */
 function panelOf({ name, dashboard }: AlertRule, dashboards: readonly Dashboard[]) {
