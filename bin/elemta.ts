@@ -11,6 +11,7 @@ type CommandFile = Readonly<{ register(program: Command): void }>
 const COMMANDS: Readonly<Record<string, () => Promise<CommandFile>>> = {
   serve: () => import('./commands/serve.ts'),
   send: () => import('./commands/send.ts'),
+  load: () => import('./commands/load.ts'),
   trace: () => import('./commands/trace.ts'),
   ledger: () => import('./commands/ledger.ts'),
   queue: () => import('./commands/queue.ts'),
