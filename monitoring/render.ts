@@ -9,6 +9,7 @@ import { ConfigError } from '../src/platform/config-errors.ts'
 import { parseDuration } from '../src/platform/config-units.ts'
 import { renderDashboards } from './dashboards/render.ts'
 import { renderDownsampling } from './downsampling.ts'
+import { renderMetricsDoc } from './metrics-doc.ts'
 import { renderRemoteWrite } from './remote-write.ts'
 import { renderRouting } from './routing/render.ts'
 import { renderRules } from './rules/render.ts'
@@ -64,6 +65,9 @@ function main(): number {
   }
   if (!(timing.scale > 0 && timing.scale <= 1)) throw new RangeError('--scale is more than 0 and at most 1')
   const files = renderAll({ ...site, timing })
+  // The documentation is of what is shipped: what a site renders for itself says nothing of it.
+  const isShipped = values.out === import.meta.dirname
+  if (isShipped) for (const [path, text] of renderMetricsDoc(files)) files.set(path, text)
   if (!values.check) {
     writeFiles(files, values.out)
     console.log(`${files.size} files written below ${values.out}`)
