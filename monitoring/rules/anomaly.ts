@@ -40,7 +40,7 @@ export function anomalyRecords({ thresholds, timing }: Context): RecordingRule[]
     return [
       record(level, levels[what]),
       record(mean, `avg(\n  ${days}\n)\nand ${known}`),
-      record(`elemta:${what}:stddev7d`, `stddev(\n  ${days}\n)\nand ${known}`),
+      record(`elemta:${what}:stddev7d`, `stddev(\n  ${days}\n)`),
       record(`elemta:${what}:zscore7d`, `(${level} - ${mean}) / clamp_min(${spread}, ${LEAST[what]})`),
     ]
   })

@@ -34,7 +34,7 @@ export function securityAlerts({ thresholds: t, timing }: Context): AlertRule[] 
       team: 'security',
       slo: 'scan_coverage',
       summary: 'Mail was passed on that a scanner did not see',
-      description: `About {{ $value | humanize }} messages within ${window(t.unscanned_window)} were passed on that a scanner did not see.`,
+      description: `About {{ printf "%.0f" $value }} messages within ${window(t.unscanned_window)} were passed on that a scanner did not see.`,
       dashboard: 'elemta-security',
       thresholds: ['unscanned_messages', 'unscanned_window'],
     }),
