@@ -30,6 +30,7 @@ export type Installation = Readonly<{
 export function installRouting({ out, routing = ROUTING_FILE, gateway, thresholds }: Installation): string[] {
   const settings = thresholds === undefined ? DEFAULT_SETTINGS : loadSettings(thresholds)
   const site = loadRouting(routing, gateway === undefined ? undefined : loadConfig(gateway))
+  refuseLineEnd(site, routing)
   const files = renderRouting(settings, site, deadMansUrl(site, routing))
   return [...files].map(([path, text]) => {
     const file = join(out, path)
@@ -50,6 +51,19 @@ function deadMansUrl({ dead_mans_switch: settings }: RoutingSettings, file: stri
   }
   if (/^https?:\/\/\S+$/.test(url)) return url
   throw problem(`${settings.url_file} does not hold an address such as https://hc.example.com/ping/1`)
+}
+
+/** Alertmanager 0.25 takes a line end for a part of the password. A file that we cannot see is Alertmanager's affair. */
+function refuseLineEnd({ email }: RoutingSettings, file: string): void {
+  let password = ''
+  try {
+    password = email?.password_file === undefined ? '' : readFileSync(email.password_file, 'utf8')
+  } catch {
+    return
+  }
+  if (!/[\r\n]$/.test(password)) return
+  const message = `${email?.password_file} ends in a line end, which Alertmanager sends as a part of the password`
+  throw new ConfigError([{ file, key: 'email.password_file', message: `${message}: write it by printf %s` }])
 }
 
 /** Never half a file, and a secret is never readable for a moment. */

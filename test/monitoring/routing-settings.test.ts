@@ -134,12 +134,16 @@ describe('written for a site', () => {
     expect(statSync(written).mode & 0o777).toBe(0o600)
   })
 
-  test('nothing is written when the smarthost is the gateway, or the secret is not there', () => {
+  test('nothing is written when the smarthost is the gateway, or a secret cannot be used', () => {
     const gateway = file('elemta.yaml', 'listeners: [{ address: 127.0.0.1, port: 2525 }]\n')
     const own = file('own.yaml', EMAIL.replace('smtp.example.com:587', '127.0.0.1:2525'))
     expect(() => installRouting({ out: join(dir, 'out'), routing: own, gateway })).toThrow(/is the gateway/)
     const missing = file('missing.yaml', `${SLACK}dead_mans_switch: { url_file: ${dir}/none }`)
     expect(() => installRouting({ out: join(dir, 'out'), routing: missing })).toThrow(/url_file: cannot be read/)
+    const password = file('password', 'correct horse\n')
+    const user = `user: x, password_file: ${password}, from`
+    const lineEnd = file('line-end.yaml', EMAIL.replace('from', user))
+    expect(() => installRouting({ out: join(dir, 'out'), routing: lineEnd })).toThrow(/ends in a line end/)
     expect(() => statSync(join(dir, 'out'))).toThrow(/ENOENT/)
   })
 })
