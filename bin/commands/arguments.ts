@@ -16,6 +16,14 @@ export function durationOf(text: string): number {
   }
 }
 
+/** `clamd:3310`, `127.0.0.1:0`, `[::1]:9906`. Throws ExitError that says how to write one. */
+export function hostAndPort(text: string): Readonly<{ host: string; port: number }> {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? []
+  const host = bracketed ?? plain
+  if (host === undefined || Number(port) > 65_535) throw new ExitError(EXIT.usage, `${text}: expected host:port`)
+  return { host, port: Number(port) }
+}
+
 /** For options that may be repeated. */
 export function collect(value: string, before: string[] = []): string[] {
   return [...before, value]

@@ -1,4 +1,5 @@
-// elemta clamav: signatures that find what is not there, let pass for a time. Beside a running gateway or without one.
+// elemta clamav: signatures that find what is not there, let pass for a time, beside a running gateway or without one;
+// and what clamd says of itself, as metrics for Prometheus, from a process of its own.
 import { userInfo } from 'node:os'
 import type { Command } from 'commander'
 import type { PolicyStore } from '../../src/storage/policy-store.ts'
@@ -9,7 +10,7 @@ const print = (line: string) => process.stdout.write(`${line}\n`)
 const time = (at: number) => `${new Date(at).toISOString().slice(0, 19)}Z`
 
 export function register(program: Command): void {
-  const clamav = program.command('clamav').description('let false positives of ClamAV pass')
+  const clamav = program.command('clamav').description('let false positives of ClamAV pass; tell Prometheus of clamd')
   const file = ['-c, --config <file>', 'configuration file'] as const
   const signature = ['<signature>', 'its name as `elemta trace` tells it'] as const
 
@@ -34,6 +35,13 @@ export function register(program: Command): void {
     .argument(...signature)
     .option(...file)
     .action(unignore)
+
+  clamav
+    .command('exporter')
+    .description('answer /metrics with what clamd says of itself (VERSION, STATS), until stopped')
+    .requiredOption('--clamd <host:port>', 'where clamd listens')
+    .option('--listen <address:port>', 'where to answer', '127.0.0.1:9906')
+    .action(exporter)
 }
 
 async function withStore(options: Pick<Options, 'config'>, use: (store: PolicyStore) => Promise<void>): Promise<void> {
@@ -77,4 +85,20 @@ async function unignore(signature: string, options: Options): Promise<void> {
     process.stderr.write(`elemta: ${signature} was not ignored\n`)
     process.exitCode = 1
   })
+}
+
+async function exporter({ clamd, listen }: Readonly<{ clamd: string; listen: string }>): Promise<void> {
+  const { startMetricsServer } = await import('../../src/console/ops-server.ts')
+  const { scrapeClamd } = await import('../../src/scan/clamd-exporter.ts')
+  const { EXIT, ExitError } = await import('../../src/platform/exit.ts')
+  const { hostAndPort } = await import('./arguments.ts')
+  const { host, port } = hostAndPort(clamd)
+  if (port === 0) throw new ExitError(EXIT.usage, '--clamd: expected a port other than 0')
+  const { host: address, port: wanted } = hostAndPort(listen)
+  const server = await startMetricsServer({ address, port: wanted, scrape: () => scrapeClamd({ host, port }) })
+  process.stderr.write(
+    `ClamAV exporter on http://${address.includes(':') ? `[${address}]` : address}:${server.port}/metrics\n`,
+  )
+  await new Promise(resolve => process.once('SIGTERM', resolve).once('SIGINT', resolve))
+  await server.close()
 }

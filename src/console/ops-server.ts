@@ -38,12 +38,7 @@ export async function metricsPage(registry: Registry, { headers }: Pick<Incoming
 /** Resolves when the port is bound; rejects with the system's error (EADDRINUSE, EACCES …). */
 export async function startOpsServer(options: OpsOptions): Promise<OpsServer> {
   const { address, port, registry, refresh, checks, clamd, api } = options
-  const server = createServer((request, response) => {
-    answer(request, request.url?.split('?')[0] ?? '/')
-      .catch((error: unknown) => ({ status: 500, type: 'text/plain', body: `${String(error)}\n` }))
-      .then(({ status, type, body }) => response.writeHead(status, { 'content-type': type }).end(body))
-      .catch(() => response.destroy())
-  })
+  const server = pagesServer(answer)
 
   async function answer(request: IncomingMessage, path: string): Promise<Page> {
     if (api !== undefined && path.startsWith('/v1/')) {
@@ -75,6 +70,34 @@ export async function startOpsServer(options: OpsOptions): Promise<OpsServer> {
     }
   }
 
+  return await listening(server, address, port)
+}
+
+/** A port with /metrics and nothing else, for an exporter: each scrape makes its registry anew. Rejects as the above. */
+export function startMetricsServer({
+  address,
+  port,
+  scrape,
+}: Pick<OpsOptions, 'address' | 'port'> & Readonly<{ scrape: () => Promise<Registry> }>): Promise<OpsServer> {
+  const server = pagesServer(async (request, path) =>
+    path === '/metrics' ? metricsPage(await scrape(), request) : nowhere,
+  )
+  return listening(server, address, port)
+}
+
+const nowhere: Page = { status: 404, type: 'text/plain', body: 'try /metrics\n' }
+
+/** A fault behind a page is a 500 for that page. */
+function pagesServer(answer: (request: IncomingMessage, path: string) => Promise<Page>): Server {
+  return createServer((request, response) => {
+    answer(request, request.url?.split('?')[0] ?? '/')
+      .catch((error: unknown) => ({ status: 500, type: 'text/plain', body: `${String(error)}\n` }))
+      .then(({ status, type, body }) => response.writeHead(status, { 'content-type': type }).end(body))
+      .catch(() => response.destroy())
+  })
+}
+
+async function listening(server: Server, address: string, port: number): Promise<OpsServer> {
   await listen(server, address, port)
   return {
     port: (server.address() as AddressInfo).port,
