@@ -10,13 +10,22 @@ import type { Metrics } from '../platform/metrics.ts'
 import type { Content } from '../storage/message-store.ts'
 import type { PolicyStore } from '../storage/policy-store.ts'
 import { contentWithTrace, headerHasUtf8 } from './content-with-trace.ts'
+import { presetRoutes } from './delivery-metrics.ts'
 import type { BackOff } from './destination-health.ts'
 import { createDestinations } from './destinations.ts'
 import type { DotMark } from './dot-mark.ts'
 import { createMailDomains, type MailDomainsOptions } from './mail-domains.ts'
 import { deliverToMaildir, maildirName } from './maildir.ts'
 import type { Outcome } from './outcome.ts'
-import { createRoutes, groupByRoute, type HopSettings, nextHopName, type Route, type Target } from './routes.ts'
+import {
+  createRoutes,
+  groupByRoute,
+  type HopSettings,
+  nameRoutes,
+  nextHopName,
+  type Route,
+  type Target,
+} from './routes.ts'
 import { createSender, type Errand, type Result } from './send-to-destination.ts'
 import { DEFAULT_TIMEOUTS, type DeliveryTimeouts } from './smtp-connection.ts'
 import type { Transaction } from './smtp-transaction.ts'
@@ -107,6 +116,8 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
   const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts }
   let routes = readRoutes(options.routes)
+  let names = nameRoutes(options.routes)
+  if (metrics) presetRoutes(names.all, metrics)
   const destinations = createDestinations({
     now,
     random,
@@ -160,8 +171,9 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
       const fresh = results.filter(({ recipient }) => undecided.delete(recipient))
       const outcomes = fresh.map(({ reason = 'message', ...outcome }) => {
         const isFailure = outcome.kind !== 'delivered' && outcome.retryAt === undefined
-        if (isFailure) metrics?.deliveryFailureReasons.inc(reason)
-        return { ...outcome, seconds }
+        const route = names.of(outcome.recipient)
+        if (isFailure) metrics?.deliveryFailureReasons.inc({ route, reason })
+        return { ...outcome, route, seconds }
       })
       if (outcomes.length > 0) await onOutcome(outcomes).catch(error => errors.push(error))
     }
@@ -247,6 +259,8 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
 
   function reroute(changed: readonly Route[]): void {
     routes = readRoutes(changed)
+    names = nameRoutes(changed)
+    if (metrics) presetRoutes(names.all, metrics)
   }
 
   return {

@@ -14,6 +14,7 @@ import type { Backends } from '../storage/backends.ts'
 import type { Lease } from '../storage/job-queue.ts'
 import type { Content } from '../storage/message-store.ts'
 import type { Deliverer } from './deliverer.ts'
+import { countOutcome } from './delivery-metrics.ts'
 import type { DotMark } from './dot-mark.ts'
 import type { Settled } from './dsn.ts'
 import { noteDoubts, tellDoubt } from './in-doubt.ts'
@@ -177,28 +178,12 @@ function settle({ message }: MessageRecord, outcome: Outcome, options: DeliveryH
 }
 
 /** Counts and logs. */
-function tell(
-  { message }: MessageRecord,
-  { queueId, attempt, release }: DeliveryJob,
-  { outcome, state, status, said }: Settled,
-  { now, log, metrics }: DeliveryHandlerOptions,
-): void {
-  const { recipient, nextHop, remoteAddress, seconds, retryAt } = outcome
-  // Only postponed: nobody was asked, so nothing is counted.
-  const postponed = retryAt !== undefined
-  if (!postponed) {
-    metrics.deliveryAttempts.inc()
-    if (attempt > 1) metrics.deliveryRetries.inc()
-    metrics.deliveryDuration.observe(seconds, { queueId })
-  }
-  if (state === 'delivered') {
-    metrics.deliverySuccesses.inc()
-    metrics.messagesDelivered.inc()
-    if (release !== undefined) metrics.quarantineReleased.inc()
-  } else if (!(postponed && state === 'deferred')) {
-    metrics.deliveryFailures.inc(state)
-    if (state === 'failed') metrics.messagesFailed.inc()
-  }
+function tell({ message }: MessageRecord, job: DeliveryJob, settled: Settled, options: DeliveryHandlerOptions): void {
+  const { queueId, attempt } = job
+  const { outcome, state, status, said } = settled
+  const { recipient, nextHop, remoteAddress, seconds } = outcome
+  const { now, log } = options
+  countOutcome(message, job, settled, options)
   const times = { seconds: Number(seconds.toFixed(4)), delay: (now() - message.acceptedAt) / 1000 }
   const way = { nextHop, remoteAddress, ...protectionOf(outcome) }
   log.info({ queueId, recipient, ...way, reply: said, dsn: status, attempt, ...times }, state)

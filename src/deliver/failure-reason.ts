@@ -1,7 +1,8 @@
 // What was in the way of a recipient, in one of few words: for the metric. Pure.
 import type { NextHopError } from './smtp-connection.ts'
 
-export type FailureReason = 'connection' | 'tls' | 'dns' | 'session' | 'message' | 'timeout' | 'policy'
+export const FAILURE_REASONS = ['connection', 'tls', 'dns', 'session', 'message', 'timeout', 'policy'] as const
+export type FailureReason = (typeof FAILURE_REASONS)[number]
 
 /** Trouble with a next hop or on the way to it. */
 export function reasonOf({ message, about }: Pick<NextHopError, 'message' | 'about'>): FailureReason {

@@ -9,6 +9,8 @@ export type OutcomeKind = 'delivered' | 'deferred' | 'failed'
 export type Outcome = Readonly<{
   kind: OutcomeKind
   recipient: string
+  /** The route that the recipient's domain takes, by its name in metrics. */
+  route?: string
   /** For people: `smtp://127.0.0.1:25`, `maildir:data/maildir/new/…`; 'no route' where there is none. */
   nextHop: string
   /** IP address of the next hop, where a connection with it came about. */

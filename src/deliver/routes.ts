@@ -81,20 +81,38 @@ function settingsOf({ tls, ca, auth, source, helo, connections, messages_per_con
 
 /** The table of routes. A pattern that stands in two of them throws: nobody could say which one is meant. */
 export function createRoutes(routes: readonly Route[]): Routes {
-  const targets = new Map<string, Target>()
+  return byDomain(routes, targetOf)
+}
+
+/** For metrics: the route for `*`, and for what no route is for. Every other goes by the first of its patterns. */
+export const DEFAULT_ROUTE = 'default'
+
+export type RouteNames = Readonly<{ all: readonly string[]; of(recipient: string): string }>
+
+export function nameRoutes(routes: readonly Route[]): RouteNames {
+  const of = byDomain(routes, nameOf)
+  const all = [...new Set([...routes.map(nameOf), DEFAULT_ROUTE])]
+  return { all, of: recipient => of(recipient) ?? DEFAULT_ROUTE }
+}
+
+function nameOf({ domains }: Route): string {
+  return domains.includes('*') ? DEFAULT_ROUTE : (domains[0]?.toLowerCase() ?? DEFAULT_ROUTE)
+}
+
+function byDomain<Value>(routes: readonly Route[], make: (route: Route) => Value) {
+  const values = new Map<string, Value>()
   for (const route of routes) {
-    const target = targetOf(route)
+    const value = make(route)
     for (const written of route.domains) {
       const pattern = written.toLowerCase()
-      if (targets.has(pattern)) throw new RangeError(`two routes are for "${pattern}"`)
-      targets.set(pattern, target)
+      if (values.has(pattern)) throw new RangeError(`two routes are for "${pattern}"`)
+      values.set(pattern, value)
     }
   }
-  return recipient => {
-    const domain = domainOf(recipient)
-    for (const pattern of patternsFor(domain)) {
-      const target = targets.get(pattern)
-      if (target !== undefined) return target
+  return (recipient: string): Value | undefined => {
+    for (const pattern of patternsFor(domainOf(recipient))) {
+      const value = values.get(pattern)
+      if (value !== undefined) return value
     }
     return undefined
   }

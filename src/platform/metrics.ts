@@ -7,6 +7,8 @@ import { rememberExemplars } from './exemplars.ts'
 
 /** A latency whose buckets remember the message that was in them last. `labels` where it has some. */
 export type Latency<Label extends string = never> = Readonly<{
+  /** Makes the series: for labels whose values are known at the start only. */
+  zero(labels: Record<Label, string>): void
   observe(seconds: number, about?: Observed<Label>): void
   /** Call what it returns when the time is over. */
   startTimer(): (about?: Observed<Label>) => void
@@ -93,7 +95,7 @@ function histogramOf(definition: Extract<Definition, { type: 'histogram' }>, abo
     const startedAt = performance.now()
     return about => observe((performance.now() - startedAt) / 1000, about)
   }
-  return { observe, startTimer }
+  return { zero: (one: Record<string, string>) => histogram.zero(one), observe, startTimer }
 }
 
 /** Every series that the listed values make; undefined when a label's values are not listed. */

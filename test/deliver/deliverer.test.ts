@@ -95,7 +95,7 @@ describe('a destination that is down', () => {
     const text = await metrics.registry.metrics()
     expect(text).toContain('elemta_delivery_destinations_down 1')
     expect(text).toContain('elemta_delivery_postponed_total{reason="down"} 1')
-    expect(text).toContain('elemta_delivery_failure_reasons_total{reason="session"} 3')
+    expect(text).toContain('elemta_delivery_failure_reasons_total{route="default",reason="session"} 3')
 
     time += 30_000
     hop.follow({})

@@ -1,6 +1,9 @@
 // Delivery: attempts and their outcomes, destinations, and the reports to senders.
 import { type Group, SECONDS } from './definition.ts'
 
+/** The first of a route's domains, as configured; `default`: the route for `*`, and what no route is for. */
+const ROUTE = { from: 'routes, and default' } as const
+
 export const delivery = {
   messagesDelivered: {
     name: 'elemta_messages_delivered_total',
@@ -19,25 +22,28 @@ export const delivery = {
     type: 'counter',
     help: 'Recipients tried',
     spike: 'More mail, or the same mail again and again: compare with retries.',
+    labels: { route: ROUTE },
   },
   deliverySuccesses: {
     name: 'elemta_delivery_successes_total',
     type: 'counter',
     help: 'Recipients for which the next hop said 2yz',
     spike: 'A fall against attempts is what hurts: look at the failures and their reasons.',
+    labels: { route: ROUTE },
   },
   deliveryFailures: {
     name: 'elemta_delivery_failures_total',
     type: 'counter',
     help: 'Recipients not delivered in an attempt',
     spike: 'deferred: a next hop is down, full or greylists; failed: it refuses for ever.',
-    labels: { kind: ['deferred', 'failed'] },
+    labels: { route: ROUTE, kind: ['deferred', 'failed'] },
   },
   deliveryRetries: {
     name: 'elemta_delivery_retries_total',
     type: 'counter',
     help: 'Recipients tried again after a deferral',
     spike: 'Mail is late because of earlier deferrals; it ends when the next hop is back.',
+    labels: { route: ROUTE },
   },
   deliveryDuration: {
     name: 'elemta_delivery_duration_seconds',
@@ -46,6 +52,7 @@ export const delivery = {
     exemplars: true,
     help: 'One attempt, connection to outcome',
     spike: 'A next hop or the way to it is slow: its queue grows here before it does anywhere else.',
+    labels: { route: ROUTE },
   },
   firstAttemptDelay: {
     name: 'elemta_delivery_first_attempt_delay_seconds',
@@ -62,6 +69,7 @@ export const delivery = {
     spike:
       'connection, tls, dns, timeout: the way there; session, message: what the next hop said; policy: our own rules.',
     labels: {
+      route: ROUTE,
       reason: [
         'connection', // refused, unreachable, closed
         'tls',
