@@ -7,6 +7,7 @@ import { startElemta } from './elemta.ts'
 import { measureGreylist } from './greylist.ts'
 import { installHaraka, startHaraka } from './haraka.ts'
 import { measureMemory } from './memory.ts'
+import { measureMetrics } from './metrics.ts'
 import { startPostfix } from './postfix.ts'
 import { LOAD, type Requirement, SCANNERS } from './requirements.ts'
 import type { Comparison } from './samples.ts'
@@ -67,6 +68,10 @@ export const CASES = {
   memory: {
     requires: [...LOAD, ...SCANNERS],
     measure: measureMemory,
+  },
+  metrics: {
+    requires: [...LOAD, ...SCANNERS],
+    measure: measureMetrics,
   },
   checks: {
     requires: [...LOAD, 'gcc', 'unbound'],

@@ -13,7 +13,7 @@ export type ElemtaMode =
   /** Everything in one process: scanned by these, delivered to a next hop on this machine. */
   | Readonly<{ kind: 'scan'; clamav: number; rspamd: number; nextHop: number }>
 
-export type Elemta = Server & Readonly<{ metric(name: string): Promise<number> }>
+export type Elemta = Server & Readonly<{ metricsUrl: string; metric(name: string): Promise<number> }>
 
 type Listener = Readonly<{ address: string; port: number; mode: string }>
 /** Laid over the configuration, key by key; listeners and plugins come besides those that are always there. */
@@ -49,6 +49,7 @@ export async function startElemta(
   const file = join(root, 'elemta.yaml')
   writeFileSync(file, JSON.stringify(config)) // JSON is YAML
   const log = join(root, 'log')
+  const metricsUrl = `http://127.0.0.1:${ops}/metrics`
   const role = mode.kind === 'accept' ? ['--role', 'ingress'] : []
   const args = [PROGRAM, 'serve', '--config', file, ...role]
   const program = start('elemta', process.execPath, args, { cwd: root, env: environment, log })
@@ -58,8 +59,9 @@ export async function startElemta(
     port,
     pids: [program.pid],
     stop: program.stop,
+    metricsUrl,
     async metric(name) {
-      const response = await fetch(`http://127.0.0.1:${ops}/metrics`)
+      const response = await fetch(metricsUrl)
       const line = (await response.text()).split('\n').find(text => text.startsWith(`${name} `))
       if (line === undefined) throw new Error(`/metrics has no ${name}`)
       return Number(line.slice(name.length + 1))
