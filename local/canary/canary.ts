@@ -22,8 +22,10 @@ export type CanaryOptions = Readonly<{
   port: number
   addressOf(kind: CanaryKind): string
   records: Pick<RecordStore, 'get'>
-  /** Takes a canary out of quarantine or queue, or all that are left (of an earlier run), and forgets them. */
+  /** Takes a canary out of quarantine or queue, or all that are left (of an earlier run). */
   clear(queueId?: string): Promise<void>
+  /** Removes the record of one that has come to its end. Those that failed stay, for whoever looks into it. */
+  forget(queueId: string): Promise<void>
   now: () => number
   log: Log
   metrics: Metrics
@@ -44,7 +46,7 @@ const LONGEST_LOOK = 250
 
 /** The first round is one interval from now: a gateway has better things to do when it starts. */
 export function startCanary({ kinds, interval, deadline, ...parts }: CanaryOptions): Canary {
-  const { port, addressOf, records, clear, now, log, metrics } = parts
+  const { port, addressOf, records, clear, forget, now, log, metrics } = parts
   const stopping = new AbortController()
   const { signal } = stopping
   const told = new Map<CanaryKind, Told>()
@@ -56,6 +58,7 @@ export function startCanary({ kinds, interval, deadline, ...parts }: CanaryOptio
     const giveUpAt = performance.now() + deadline
     const { result, why, endedAt, queueId } = await fate(kind, giveUpAt)
     if (queueId !== undefined) await clear(queueId)
+    if (queueId !== undefined && result === 'passed') await forget(queueId)
     if (signal.aborted) return
     metrics.canaryResults.inc({ kind, result })
     if (result === 'passed') {

@@ -40,6 +40,10 @@ export async function startCanaryFor({ config, ingress, operating }: Options): P
     addressOf,
     records: backends.records,
     clear: createClearing(canaryParts(operating)),
+    forget: async queueId => {
+      // What is over at this moment counts as ended before the next.
+      await backends.records.forget(now() + 1, { queueId })
+    },
     now,
     log,
     metrics,

@@ -10,6 +10,7 @@ import type { Writer } from './writer-sqlite.ts'
 
 const LOOK = `SELECT queue_id, max(${OPEN}) AS open FROM recipients
   WHERE queue_id > ? AND queue_id < ? GROUP BY queue_id ORDER BY queue_id LIMIT ?`
+const LOOK_AT_ONE = `SELECT queue_id, max(${OPEN}) AS open FROM recipients WHERE queue_id = ? GROUP BY queue_id`
 const LAST_EVENT = `SELECT doc ->> '$.at' AS at FROM events WHERE queue_id = ? ORDER BY seq DESC LIMIT 1`
 
 const NAMED = 'queue_id IN (SELECT value FROM json_each(?))'
@@ -33,8 +34,12 @@ export function createRemoval({ writer, reader }: { writer: Writer; reader: Read
   }
 
   return {
-    async forget(before, { after = '', limit }) {
-      const rows = reader.all(LOOK, after, timePrefix(before), limit)
+    async forget(before, which) {
+      const limit = 'limit' in which ? which.limit : Number.POSITIVE_INFINITY
+      const rows =
+        'limit' in which
+          ? reader.all(LOOK, which.after ?? '', timePrefix(before), limit)
+          : reader.all(LOOK_AT_ONE, which.queueId)
       const ended = rows
         .filter(({ open }) => open === 0)
         .map(({ queue_id }) => String(queue_id))

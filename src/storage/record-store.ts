@@ -112,11 +112,11 @@ export interface RecordStore {
   /**
    * Removes records, with their events, of messages that came to their end before `before` (milliseconds since 1970) and
    * have neither job nor content. What they counted stays in the tally. Looks at `limit` records, oldest first, after the
-   * cursor of an earlier answer; `next` is absent at the end.
+   * cursor of an earlier answer, or at one record alone; `next` is absent at the end.
    */
   forget(
     before: number,
-    page: Readonly<{ after?: string; limit: number }>,
+    which: Readonly<{ after?: string; limit: number }> | Readonly<{ queueId: string }>,
   ): Promise<Readonly<{ forgotten: number; next?: string }>>
   tally(): Promise<RecordTally>
   /** Without those that are held: their recipients are counted by state. */

@@ -105,6 +105,13 @@ export function recordRemovalContract(makeHome: MakeHome): void {
       expect(await forgetAll()).toEqual({ forgotten: 1 })
     })
 
+    it('removes one alone, where it has ended', async () => {
+      const [ended, other, open] = [await message('delivered'), await message('delivered'), await message('held')]
+      await home.advance(1)
+      for (const queueId of [ended, open]) await backends.records.forget(home.now(), { queueId })
+      expect(await Promise.all([ended, other, open].map(isThere))).toEqual([false, true, true])
+    })
+
     it('goes through them page by page, past what stays', async () => {
       const ids: string[] = []
       for (const state of ['held', 'delivered', 'held', 'delivered', 'delivered'] as const)
