@@ -6,7 +6,7 @@ import { perSecond, type Query, quantiles, recorded } from './query.ts'
 
 export const scanPerformance = (): Row => ({
   title: 'Security scan performance',
-  panels: [scanLatency(8), byScanner(), latencyDistribution(), beforeQueue()],
+  panels: [scanLatency(6), byScanner(), latencyDistribution(), beforeQueue()],
 })
 
 export const scanLatency = (width: number) =>
@@ -30,7 +30,7 @@ const byScanner = () =>
     title: 'Scan duration p50 and p95 by scanner',
     description: 'One scan. ClamAV grows with size, Rspamd with slow DNS. Empty without scans.',
     unit: 's',
-    width: 8,
+    width: 6,
     queries: [
       ...named('ClamAV', quantiles('elemta_clamav_scan_duration_seconds')),
       ...named('Rspamd', quantiles('elemta_rspamd_scan_duration_seconds')),
@@ -42,7 +42,7 @@ const latencyDistribution = () =>
     title: 'Scan latency distribution',
     description: 'All scanners together; the brighter, the more. A second band far up is a scanner that stalls.',
     unit: 's',
-    width: 8,
+    width: 6,
     queries: [{ expr: perSecond('elemta_security_scan_latency_seconds_bucket', { by: 'le' }), legend: '{{le}}' }],
   })
 
@@ -52,7 +52,7 @@ const beforeQueue = () =>
     description:
       'Per second, by outcome; only with scan.wait. queued: no verdict in time, so the message was accepted and scanned later.',
     unit: 'ops',
-    width: 24,
+    width: 6,
     queries: [{ expr: perSecond('elemta_before_queue_scans_total', { by: 'outcome' }), legend: '{{outcome}}' }],
   })
 

@@ -7,7 +7,7 @@ import { inRange, perMinute, perSecond, quantiles, recorded } from './query.ts'
 
 export const spamFiltering = (): Row => ({
   title: 'Spam filtering (Rspamd)',
-  panels: [spamRate(), meanScore(), actions(), spamAndHam(), scores(), scoreQuantiles(), scanErrors(), spamVolume(24)],
+  panels: [spamRate(), meanScore(), actions(), spamAndHam(), scores(), scoreQuantiles(), scanErrors(), spamVolume(6)],
 })
 
 const spamRate = () =>
@@ -63,7 +63,7 @@ const scores = () =>
     description:
       'Scores over time; the brighter, the more. Two separate bands are good; mail between them is undecided.',
     unit: 'none',
-    width: 8,
+    width: 6,
     queries: [{ expr: perSecond('elemta_rspamd_score_bucket', { by: 'le' }), legend: '{{le}}' }],
   })
 
@@ -72,7 +72,7 @@ const scoreQuantiles = () =>
     title: 'Rspamd scores p50 and p95',
     description: 'Half of the mail scores below p50. A p50 that climbs is a spam wave. Empty without scans.',
     unit: 'none',
-    width: 8,
+    width: 6,
     queries: quantiles('elemta_rspamd_score'),
   })
 
@@ -81,7 +81,7 @@ const scanErrors = () =>
     title: 'Rspamd scan errors',
     description: 'Scans per minute without a result, by kind. 0 is good.',
     unit: 'short',
-    width: 8,
+    width: 6,
     alerts: ['ScannerDown'],
     queries: [{ expr: perMinute('elemta_rspamd_scan_errors_total', { by: 'failure' }), legend: '{{failure}}' }],
   })

@@ -1,4 +1,6 @@
 // ClamAV: what it found, how fresh its signatures are, and whether they can be believed.
+
+import { MappingType, type ValueMapping } from '@grafana/grafana-foundation-sdk/dashboard'
 import type { Row } from './dashboard.ts'
 import { any, none, over, overSeconds } from './limits.ts'
 import { stat, timeseries } from './panel.ts'
@@ -35,13 +37,13 @@ export const databaseAge = (width: number) =>
   stat({
     title: 'Signature age',
     description:
-      'Since the signatures in use were built. New ones come about once a day. Empty: clamd has not said, or only the built-in test set is loaded.',
+      'Since the signatures in use were built. New ones come about once a day. Unknown: clamd has not said, or has only the built-in test signatures, which is no protection.',
     unit: 's',
     width,
-    noValue: 'unknown',
+    mappings: says('-1', 'unknown'),
     steps: overSeconds({ warning: 'database_age_warning', critical: 'database_age_critical' }),
     alerts: ['ClamAVDatabaseOutdated'],
-    queries: [{ expr: recorded('elemta:clamav_database:age_seconds'), legend: 'age' }],
+    queries: [{ expr: `${recorded('elemta:clamav_database:age_seconds')} or vector(-1)`, legend: 'age' }],
   })
 
 const databaseVersion = () =>
@@ -58,9 +60,10 @@ const lastUpdate = () =>
   stat({
     title: 'Last successful update',
     description:
-      'When freshclam last found or fetched the newest signatures. 1970: never, or updates are somebody else’s task.',
+      'When freshclam last found or fetched the newest signatures. Never: there was none yet, or updates are somebody else’s task.',
     unit: 'dateTimeFromNow',
     width: 4,
+    mappings: says('0', 'never'),
     alerts: ['SignatureUpdateFailing'],
     queries: [{ expr: `1000 * ${maxOf('elemta_clamav_update_success_timestamp')}`, legend: 'update' }],
   })
@@ -165,3 +168,8 @@ export const scannersConfigured = (width: number) =>
     alerts: ['UnscannedMail'],
     queries: [{ expr: sumOf('elemta_scanners_configured', { by: 'instance' }), legend: '{{instance}}' }],
   })
+
+/** A value that stands for having none, in words. */
+const says = (value: string, text: string): ValueMapping[] => [
+  { type: MappingType.ValueToText, options: { [value]: { text, color: 'orange', index: 0 } } },
+]
