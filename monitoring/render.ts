@@ -15,6 +15,7 @@ import { renderRouting } from './routing/render.ts'
 import { renderRules } from './rules/render.ts'
 import { renderPrometheus, renderTargets } from './scrape.ts'
 import { DEFAULT_SETTINGS, loadSettings, type Settings } from './thresholds.ts'
+import { renderThresholdsExample } from './thresholds-example.ts'
 
 /** Each gives paths below the folder `monitoring`, and what stands there. */
 const RENDERERS: readonly ((settings: Settings) => Map<string, string>)[] = [
@@ -25,6 +26,7 @@ const RENDERERS: readonly ((settings: Settings) => Map<string, string>)[] = [
   () => renderTargets(),
   renderDownsampling,
   renderRemoteWrite,
+  () => renderThresholdsExample(),
 ]
 
 /** Every rendered file, by its path below the folder `monitoring`. */

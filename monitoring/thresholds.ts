@@ -88,7 +88,7 @@ const thresholds = z.strictObject({
   anomaly_for: time('30m'),
 })
 
-const settings = z.strictObject({
+export const settingsSchema = z.strictObject({
   thresholds: thresholds.prefault({}),
   timing: z
     .strictObject({
@@ -105,11 +105,11 @@ const settings = z.strictObject({
 })
 
 /** Durations in milliseconds, as written: not yet scaled. */
-export type Settings = Readonly<z.infer<typeof settings>>
+export type Settings = Readonly<z.infer<typeof settingsSchema>>
 export type ThresholdName = keyof Settings['thresholds']
 
 /** The shipped settings. */
-export const DEFAULT_SETTINGS: Settings = settings.parse({})
+export const DEFAULT_SETTINGS: Settings = settingsSchema.parse({})
 
 /** The settings of a site's file; throws ConfigError with every problem and its place. */
 export function loadSettings(file: string): Settings {
@@ -119,13 +119,13 @@ export function loadSettings(file: string): Settings {
 /** The same for text; `file` is what problems call it. */
 export function parseSettings(text: string, file: string): Settings {
   const source = readYaml(text, file)
-  const result = settings.safeParse(source.value ?? {})
+  const result = settingsSchema.safeParse(source.value ?? {})
   const problems = (result.error?.issues ?? []).flatMap(issue => {
     if (issue.code !== 'unrecognized_keys') {
       const message = describeIssue(issue, valueAt(source.value, issue.path))
       return [{ file, ...source.locate(issue.path, 'value'), key: formatKey(issue.path), message }]
     }
-    const valid = [...keysOf(schemaAt(settings, source.value, issue.path)).keys()]
+    const valid = [...keysOf(schemaAt(settingsSchema, source.value, issue.path)).keys()]
     return issue.keys.map(key => ({
       file,
       ...source.locate([...issue.path, key], 'key'),

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { alertRules, ruleFiles } from '../../../monitoring/rules/groups.ts'
 import { timingOf } from '../../../monitoring/rules/timing.ts'
 import { DEFAULT_SETTINGS, parseSettings } from '../../../monitoring/thresholds.ts'
+import { renderThresholdsExample } from '../../../monitoring/thresholds-example.ts'
 
 let folder: string
 beforeAll(() => {
@@ -24,6 +25,12 @@ test('a site names what differs, and the rest stays', () => {
   expect(thresholds).toEqual({ ...DEFAULT_SETTINGS.thresholds, queue_size: 50, virus_for: 90_000 })
   expect(links.runbooks).toBe(DEFAULT_SETTINGS.links.runbooks)
   expect(parseSettings('', 'site.yaml')).toEqual(DEFAULT_SETTINGS)
+})
+
+test('the example names every setting with its default', () => {
+  const [[file, text]] = [...renderThresholdsExample()] as [[string, string]]
+  expect(parseSettings(text, file)).toEqual(DEFAULT_SETTINGS)
+  for (const key of Object.keys(DEFAULT_SETTINGS.thresholds)) expect(text).toContain(`\n  ${key}: `)
 })
 
 test('what is wrong in the file is told with its place and the nearest name', () => {
