@@ -24,6 +24,7 @@ const LATENCIES = [
   'rspamd_scan_duration',
   'queue_processing_time',
   'delivery_duration',
+  'delivery_first_attempt_delay',
 ]
 
 /** With one message of each kind through it. */
