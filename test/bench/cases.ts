@@ -2,6 +2,7 @@
 import { measureAbuse } from './abuse.ts'
 import { type Contender, compareAccept, FAST_DISK, type Plan, SLOW_DISK } from './accept.ts'
 import { compareChecks } from './checks.ts'
+import { measureDeferred } from './deferred.ts'
 import { compareDeliver } from './deliver.ts'
 import { startElemta } from './elemta.ts'
 import { measureGreylist } from './greylist.ts'
@@ -88,6 +89,10 @@ export const CASES = {
   abuse: {
     requires: SCANNERS,
     measure: measureAbuse,
+  },
+  deferred: {
+    requires: [],
+    measure: measureDeferred,
   },
   greylist: {
     requires: [],
