@@ -5,6 +5,7 @@ import { createReporter } from '../src/deliver/report.ts'
 import { createSink } from '../src/deliver/sink.ts'
 import { createRelayControl } from '../src/ingress/relay-control.ts'
 import { releaseFault } from '../src/mail/release.ts'
+import { createClockWatch } from '../src/platform/clock-watch.ts'
 import { type Config, enabledPlugin } from '../src/platform/config.ts'
 import { createDns } from '../src/platform/dns.ts'
 import { createLimit } from '../src/platform/limit.ts'
@@ -100,7 +101,8 @@ export function startDelivery({ config, backends, store, log, metrics, now }: Pa
     log,
     metrics,
   }
-  const common = { backends, retrySchedule, claimTime: deliverer.longestAttempt, now, log, metrics }
+  const clock = createClockWatch({ now, log })
+  const common = { backends, retrySchedule, clock, claimTime: deliverer.longestAttempt, now, log, metrics }
   const mailHandler = createDeliveryHandler({ ...common, deliverer, reporter: createReporter(reports) })
   const apart = canaryParts({ log, metrics })
   const canaryHandler = createDeliveryHandler({

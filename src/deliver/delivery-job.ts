@@ -7,6 +7,7 @@
 import type { DeliveryJob } from '../mail/job.ts'
 import { isFinal, type MessageRecord, type RecipientStatus, type TraceEvent } from '../mail/record.ts'
 import { nextAttemptAt, type RetrySchedule } from '../mail/retry-schedule.ts'
+import type { ClockWatch } from '../platform/clock-watch.ts'
 import { crashPoint } from '../platform/crash-point.ts'
 import type { Log } from '../platform/log.ts'
 import type { Metrics } from '../platform/metrics.ts'
@@ -28,6 +29,8 @@ export type DeliveryHandlerOptions = Readonly<{
   deliverer: Pick<Deliverer, 'deliver'>
   reporter: Reporter
   retrySchedule: RetrySchedule
+  /** While it does not believe ages nobody is given up. */
+  clock?: ClockWatch
   /** How long a claim on a recipient stands, in milliseconds: longer than any attempt takes. */
   claimTime: number
   now: () => number
@@ -41,6 +44,11 @@ type Write = () => Promise<unknown>
 export function createDeliveryHandler(options: DeliveryHandlerOptions) {
   const { backends, deliverer, reporter, claimTime, now, log, metrics } = options
   const { records, messages, deliveryJobs, together } = backends
+
+  function current(): DeliveryHandlerOptions {
+    if (options.clock?.believed() !== false) return options
+    return { ...options, retrySchedule: { ...options.retrySchedule, lifetime: Number.POSITIVE_INFINITY } }
+  }
 
   return async function handleDeliveryJob(lease: Lease<DeliveryJob>, signal: AbortSignal): Promise<void> {
     const { job } = lease
@@ -75,7 +83,7 @@ export function createDeliveryHandler(options: DeliveryHandlerOptions) {
 
     async function writeDown(outcomes: readonly Outcome[], content: Content): Promise<void> {
       for (const outcome of outcomes) if (outcome.inDoubt) tellDoubt(job, outcome, options)
-      const settled = outcomes.map(outcome => settle(record!, outcome, options))
+      const settled = outcomes.map(outcome => settle(record!, outcome, current()))
       const delivered = settled.filter(({ state }) => state === 'delivered')
       const others = settled.filter(({ state }) => state !== 'delivered')
       for (const one of others) if (one.state === 'deferred') tell(record!, job, one, options)
@@ -98,7 +106,7 @@ export function createDeliveryHandler(options: DeliveryHandlerOptions) {
     /** The last write: what was deferred becomes later jobs, and this one ends. */
     async function finish(settled: readonly Settled[], content?: Content): Promise<void> {
       const deferred = settled.filter(({ state }) => state === 'deferred').map(({ outcome }) => outcome)
-      const plans = deferred.length === 0 ? [] : planDeferral(record!, job, deferred, options)
+      const plans = deferred.length === 0 ? [] : planDeferral(record!, job, deferred, current())
       // Others may have settled the recipients that this job is not about, so these are looked at again.
       const others = unfinished.size > wanted.length ? await records.get(queueId) : undefined
       const mine = new Set(wanted)

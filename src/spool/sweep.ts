@@ -1,6 +1,6 @@
 // Puts deferred jobs that are due back on their queue. A deferral is normal, not an error; a crash between the two
 // writes only enqueues a job that is queued already, which changes nothing.
-import type { Job } from '../mail/job.ts'
+import { HELD, type Job } from '../mail/job.ts'
 import type { Log } from '../platform/log.ts'
 import type { Backends } from '../storage/backends.ts'
 
@@ -36,7 +36,13 @@ export type Sweeper = Readonly<{
   stop(): Promise<void>
 }>
 
-/** Sweeps every `interval` milliseconds until stopped. */
+/** A clock that went back by more than this, in milliseconds, was wrong when deferrals were planned. */
+const PUT_BACK = 60_000
+
+/**
+ * Sweeps every `interval` milliseconds until stopped. When the clock was put back everything that waits goes back to
+ * its queue at once: when it would be due nobody can say, and a try too early does no harm.
+ */
 export function startSweeper(backends: SweepBackends, now: () => number, interval: number, log: Log): Sweeper {
   let pass: Promise<unknown> = Promise.resolve()
   /** One after the other, so that no two of them look at the same deferrals. */
@@ -44,14 +50,25 @@ export function startSweeper(backends: SweepBackends, now: () => number, interva
     pass = pass.then(sweep).catch(error => log.error({ why: String(error) }, 'sweep-failed'))
     return pass
   }
-  const timer = setInterval(() => void enqueue(() => sweepDeferred(backends, now())), interval)
+  let last = now()
+  const timer = setInterval(() => {
+    const at = now()
+    const wasPutBack = at < last - PUT_BACK
+    last = at
+    void enqueue(() => (wasPutBack ? sweepAll() : sweepDeferred(backends, at)))
+  }, interval)
+  /** All but what an operator holds. */
+  async function sweepAll(kind?: Job['kind']): Promise<number> {
+    let jobs = 0
+    for (let brought = BATCH; brought === BATCH; jobs += brought) {
+      brought = await sweepDeferred(backends, HELD - 1, kind)
+    }
+    return jobs
+  }
   return {
     async flushScans() {
       await enqueue(async () => {
-        let jobs = 0
-        for (let brought = BATCH; brought === BATCH; jobs += brought) {
-          brought = await sweepDeferred(backends, Number.MAX_SAFE_INTEGER, 'scan')
-        }
+        const jobs = await sweepAll('scan')
         if (jobs > 0) log.info({ jobs }, 'scans-flushed')
       })
     },
