@@ -88,7 +88,7 @@ export const destinationsDown = (width = 6) =>
   stat({
     title: 'Destinations down',
     description: 'Next hops to which only probes go. 0 is good; their mail waits in deferred and is not lost.',
-    unit: 'short',
+    unit: 'locale',
     decimals: 0,
     width,
     steps: any('orange'),

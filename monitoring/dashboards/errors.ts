@@ -44,7 +44,7 @@ export const failureReasons = (width = 8) =>
   bars({
     title: 'Delivery failures by reason',
     description: 'Recipients not delivered in an attempt within the time range, by what was in the way.',
-    unit: 'short',
+    unit: 'locale',
     decimals: 0,
     width,
     alerts: ['HighDeliveryFailureRate'],

@@ -60,7 +60,7 @@ function count(title: string, description: string, { metric, where }: { metric: 
   return stat({
     title,
     description,
-    unit: 'short',
+    unit: 'locale',
     decimals: 0,
     width: 6,
     queries: [{ expr: inRange(metric, where === undefined ? {} : { where }), legend: title }],
@@ -88,7 +88,7 @@ const outcomes = () =>
   bars({
     title: 'What became of the mail',
     description: 'Verdicts within the time range.',
-    unit: 'short',
+    unit: 'locale',
     decimals: 0,
     width: 12,
     queries: [{ expr: inRange('elemta_verdicts_total', { by: 'decision' }), legend: '{{decision}}' }],

@@ -13,7 +13,7 @@ const asked = () =>
     title: 'Recipients asked about',
     description:
       'Recipients that greylisting decided on within the time range. 0: the plugin is off, or there was no mail.',
-    unit: 'short',
+    unit: 'locale',
     decimals: 0,
     width: 6,
     queries: [{ expr: inRange('elemta_greylisting_total'), legend: 'recipients' }],
@@ -75,7 +75,7 @@ const passReasons = () =>
     title: 'Why mail passed',
     description:
       'Recipients let through within the time range, by reason. store-failed is the only bad one: the store did not answer.',
-    unit: 'short',
+    unit: 'locale',
     decimals: 0,
     width: 8,
     queries: [{ expr: inRange('elemta_greylisting_passed_total', { by: 'reason' }), legend: '{{reason}}' }],

@@ -23,7 +23,7 @@ export const messagesAccepted = () =>
   stat({
     title: 'Messages accepted',
     description: 'Answered 250 after the dot within the time range: from then on the gateway answers for them.',
-    unit: 'short',
+    unit: 'locale',
     decimals: 0,
     width: 4,
     queries: [{ expr: inRange('elemta_messages_received_total'), legend: 'accepted' }],
@@ -33,7 +33,7 @@ const recipientsDelivered = () =>
   stat({
     title: 'Recipients delivered',
     description: 'Taken by a next hop within the time range. A message to three recipients counts three times.',
-    unit: 'short',
+    unit: 'locale',
     decimals: 0,
     width: 4,
     queries: [{ expr: inRange('elemta_messages_delivered_total'), legend: 'delivered' }],
@@ -44,7 +44,7 @@ const recipientsFailed = () =>
     title: 'Recipients failed',
     description:
       'Given up for good within the time range. Mistyped addresses are normal; a jump is a next hop or route.',
-    unit: 'short',
+    unit: 'locale',
     decimals: 0,
     width: 4,
     queries: [{ expr: inRange('elemta_messages_failed_total'), legend: 'failed' }],
@@ -54,7 +54,7 @@ const messagesRefused = () =>
   stat({
     title: 'Transactions refused',
     description: 'Answered 5yz within the time range: policy, relay control, malware. Spam runs make it large.',
-    unit: 'short',
+    unit: 'locale',
     decimals: 0,
     width: 4,
     queries: [{ expr: inRange('elemta_messages_rejected_total'), legend: 'refused' }],
@@ -64,7 +64,7 @@ const quarantined = () =>
   stat({
     title: 'In quarantine',
     description: 'Recipients whose mail waits for a person: elemta quarantine list.',
-    unit: 'short',
+    unit: 'locale',
     decimals: 0,
     width: 4,
     queries: [{ expr: maxOf('elemta_quarantine_size'), legend: 'recipients' }],
@@ -74,7 +74,7 @@ const running = () =>
   stat({
     title: 'Gateways running',
     description: 'Processes that answered the last scrape. No data: Prometheus has no target of job elemta.',
-    unit: 'short',
+    unit: 'locale',
     decimals: 0,
     width: 4,
     steps: none(),

@@ -50,7 +50,7 @@ const queueLength = () =>
   stat({
     title: 'Jobs in the queue',
     description: 'All that waits or is worked on: incoming, active, deferred.',
-    unit: 'short',
+    unit: 'locale',
     decimals: 0,
     width: 5,
     steps: over({ warning: 'queue_size' }),
@@ -65,7 +65,7 @@ const deadLetters = () =>
     title: 'Dead letters',
     description:
       'Jobs whose worker failed again and again. 0 is the only good number; each is a bug or a poisoned message.',
-    unit: 'short',
+    unit: 'locale',
     decimals: 0,
     width: 4,
     steps: moreThan({ warning: 'dead_letters' }),

@@ -4,7 +4,7 @@ import type { Slo } from '../rules/rule.ts'
 import type { Row } from './dashboard.ts'
 import { any, budget } from './limits.ts'
 import { type PanelOf, stat, table, timeseries } from './panel.ts'
-import { maxOf, recorded } from './query.ts'
+import { ageOf, recorded } from './query.ts'
 
 const SLOS: Readonly<Record<Slo, { name: string; alert: string; promise: string }>> = {
   accept: {
@@ -86,7 +86,7 @@ export const alertsFiring = (width: number) =>
   stat({
     title: 'Alerts firing',
     description: 'Without Watchdog, which always fires. 0 is good.',
-    unit: 'short',
+    unit: 'locale',
     decimals: 0,
     width,
     steps: any('red'),
@@ -121,14 +121,9 @@ export const canaryState = (width = 6) =>
   timeseries({
     title: 'Canary: since the last success',
     description:
-      'Test messages (clean, EICAR, GTUBE) go the whole way each minute. Above a few minutes: mail does not flow, or is not detected. No data: the canary is off.',
+      'Test messages (clean, EICAR, GTUBE) go the whole way each minute. Above a few minutes: mail does not flow, or is not detected. No data: the canary is off, or has not succeeded yet.',
     unit: 's',
     width,
     alerts: ['CanaryMissing', 'CanaryWrong'],
-    queries: [
-      {
-        expr: `time() - ${maxOf('elemta_canary_last_success_timestamp_seconds', { by: 'kind' })}`,
-        legend: '{{kind}}',
-      },
-    ],
+    queries: [{ expr: ageOf('elemta_canary_last_success_timestamp_seconds', { by: 'kind' }), legend: '{{kind}}' }],
   })

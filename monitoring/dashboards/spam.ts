@@ -38,7 +38,7 @@ const actions = () =>
   bars({
     title: 'Rspamd actions',
     description: 'What Rspamd proposed within the time range: reject, greylist, add header …',
-    unit: 'short',
+    unit: 'locale',
     decimals: 0,
     width: 8,
     queries: [{ expr: inRange('elemta_rspamd_actions_total', { by: 'action' }), legend: '{{action}}' }],

@@ -15,7 +15,7 @@ export const threatDistribution = (width: number) =>
     title: 'Threat type distribution',
     description:
       'Threats found within the time range by type, from signature names and spam scores. test: EICAR and GTUBE, canaries among them.',
-    unit: 'short',
+    unit: 'locale',
     decimals: 0,
     width,
     alerts: ['HighVirusDetectionRate'],
@@ -65,7 +65,7 @@ const quarantineStats = () =>
   stat({
     title: 'Quarantine: recipients and oldest',
     description: 'Recipients whose mail waits for a person, and the age of the oldest in seconds. 0 when empty.',
-    unit: 'short',
+    unit: 'locale',
     decimals: 0,
     width: 8,
     queries: [

@@ -63,7 +63,7 @@ const byQueue = () =>
     title: 'Where is my mail: waiting now',
     description:
       'Jobs by where they stand, and recipients in quarantine. incoming: not scanned yet; deferred: next hop said later; held: an operator; failed: dead letters.',
-    unit: 'short',
+    unit: 'locale',
     decimals: 0,
     width: 12,
     queries: [

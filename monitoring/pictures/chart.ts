@@ -91,6 +91,7 @@ export function drawCharts(charts: readonly Chart[]): void {
           font: '11px sans-serif',
           size: 24,
           space: 90,
+          incrs: [60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400],
           values: (_: unknown, splits: number[]) =>
             splits.map(time => new Date(time * 1000).toISOString().slice(11, 16)),
         },

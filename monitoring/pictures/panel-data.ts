@@ -52,7 +52,7 @@ type Matrix = { metric: Record<string, string>; values: [number, string][] }[]
 type Answer = { status: 'success'; data: { result: Matrix } } | { status: 'error'; error: string }
 
 async function queryRange(prometheusUrl: string, expr: string, { from, to, step }: TimeRange): Promise<Matrix> {
-  const variables = { range: `${Math.round(to - from)}s`, rateInterval: `${Math.max(60, Math.ceil(2 * step))}s` }
+  const variables = { range: `${Math.round(to - from)}s`, rateInterval: `${Math.max(120, Math.ceil(2 * step))}s` }
   const response = await fetch(`${prometheusUrl.replace(/\/$/, '')}/api/v1/query_range`, {
     method: 'POST',
     body: new URLSearchParams({

@@ -50,6 +50,8 @@ export function formatValue(value: number, unit: string, decimals?: number): str
       if (minutes < 2 * 365 * 1440) return `${Math.round(minutes / 1440)} days ago`
       return `${Math.round(minutes / 1440 / 365)} years ago`
     }
+    case 'locale':
+      return Number(value.toFixed(decimals ?? 0)).toLocaleString('en-US')
     case 'none':
       return round(value)
     default: {
