@@ -58,3 +58,11 @@ describe('no contradiction', () => {
     expect(() => configOf(yaml)).not.toThrow()
   })
 })
+
+describe('the canary', () => {
+  test('cannot have a deadline beyond its interval', () => {
+    expect(() => configOf(`${DOMAINS}canary: { interval: 10s, deadline: 11s }`)).toThrow(/canary\.deadline.*longer/s)
+    expect(configOf(`${DOMAINS}canary: { interval: 10s, deadline: 10s }`).canary.deadline).toBe(10_000)
+    expect(configOf(`${DOMAINS}canary: { enabled: false, interval: 10s }`).canary.enabled).toBe(false)
+  })
+})
