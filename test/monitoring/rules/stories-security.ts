@@ -161,7 +161,7 @@ export const securityStories: readonly RuleStories[] = [
         part: 'elemta_clamav_virus_detected_total{instance="a"}',
         whole: 'elemta_clamav_scans_total{instance="a"}',
       },
-      { limit: [10, 100], over: [10, 80], few: 3, wait: 5 },
+      { limit: [16, 160], over: [20, 160], few: 3, wait: 5 },
     ),
   },
   {
