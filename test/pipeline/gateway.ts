@@ -15,6 +15,8 @@ export type GatewayOptions = RunOptions &
   Readonly<{
     /** Merged over the defaults of the stories, key by key. */
     config?: Record<string, unknown>
+    /** Only these stages, of `ingress,scan,delivery`. */
+    roles?: string
     /** A name of src/platform/crash-point.ts. */
     crashAt?: string
     /** Use this directory (of an earlier gateway) instead of a fresh one. */
@@ -64,7 +66,10 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
   const directory = options.directory ?? (await temporaryDirectory())
   const configFile = await writeConfig(directory, options.config)
   const env = { ...options.env, ...(options.crashAt ? { ELEMTA_CRASH_AT: options.crashAt } : {}) }
-  const program = startProgram(['serve', '--config', configFile], { ...options, env })
+  const program = startProgram(['serve', '--config', configFile, ...(options.roles ? ['--role', options.roles] : [])], {
+    ...options,
+    env,
+  })
   const ready = (await program.log(line => line.event === 'ready')) as LogLine & {
     smtp: { port: number }[]
     ops: { port: number }
