@@ -2,6 +2,7 @@
 import { measureAbuse } from './abuse.ts'
 import { type Contender, compareAccept, FAST_DISK, type Plan, SLOW_DISK } from './accept.ts'
 import { compareChecks } from './checks.ts'
+import { measureCrashes } from './crash.ts'
 import { measureDeferred } from './deferred.ts'
 import { compareDeliver } from './deliver.ts'
 import { startElemta } from './elemta.ts'
@@ -97,6 +98,10 @@ export const CASES = {
   greylist: {
     requires: [],
     measure: measureGreylist,
+  },
+  crash: {
+    requires: ['strace'],
+    measure: measureCrashes,
   },
 } satisfies Record<string, Case>
 

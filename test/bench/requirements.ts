@@ -13,6 +13,7 @@ const PACKAGES = {
   rspamd: 'rspamd',
   'redis-server': 'redis-server',
   unbound: 'unbound',
+  strace: 'strace',
 } as const
 
 export type Requirement = keyof typeof PACKAGES

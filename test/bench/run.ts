@@ -20,8 +20,9 @@ const refuse = (text: string, code: number): never => {
   process.exit(code)
 }
 
-const { values } = readOptions()
-const names = values.case.flatMap(list => list.split(','))
+const { values, positionals } = readOptions()
+const asked = values.case ?? (positionals.length > 0 ? positionals : Object.keys(CASES))
+const names = asked.flatMap(list => list.split(','))
 const unknown = names.find(name => !(name in CASES))
 if (unknown !== undefined) refuse(`no case ${unknown}; there are: ${Object.keys(CASES).join(', ')}`, EX_USAGE)
 const chosen = names.map((name): [string, Case] => [name, CASES[name as CaseName]])
@@ -65,8 +66,9 @@ process.exit()
 function readOptions() {
   try {
     return parseArgs({
+      allowPositionals: true,
       options: {
-        case: { type: 'string', multiple: true, default: Object.keys(CASES) },
+        case: { type: 'string', multiple: true },
         rounds: { type: 'string', default: '3' },
         seconds: { type: 'string', default: '3' },
         dir: { type: 'string', default: '/var/tmp' },

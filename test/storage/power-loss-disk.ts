@@ -9,8 +9,8 @@ type Change = { at: number; offset: number; octets: Buffer } | { at: number; len
 type Node = { directory: boolean; durable: Buffer; size: number; unsynced: Change[] }
 type OpenFile = { node: Node; path: string; position: number; append: boolean }
 
-/** Which of the unsynced changes survive. */
-export type Survival = () => boolean
+/** Which of the unsynced changes survive: names by their directory, octets by their file. */
+export type Survival = (what: 'name' | 'octets') => boolean
 
 export type Disk = Readonly<{
   apply(call: FileCall): void
@@ -91,6 +91,9 @@ export function createDisk(root: string): Disk {
         case 'rmdir':
           names.delete(String(first))
           return
+        case 'link':
+          if (inside(String(first))) names.set(String(second), names.get(String(first))!)
+          return
         case 'rename':
           if (!inside(String(first))) return
           names.set(String(second), names.get(String(first))!)
@@ -104,7 +107,7 @@ export function createDisk(root: string): Disk {
     restore(target, survives) {
       const found = new Map(durableNames)
       for (const name of new Set([...names.keys(), ...durableNames.keys()])) {
-        if (names.get(name) !== durableNames.get(name) && survives()) copyName(name, found)
+        if (names.get(name) !== durableNames.get(name) && survives('name')) copyName(name, found)
       }
       let files = 0
       const byDepth = [...found].sort(([a], [b]) => a.length - b.length)
@@ -117,7 +120,7 @@ export function createDisk(root: string): Disk {
         if (node.directory) {
           mkdirSync(path, { recursive: true })
         } else {
-          writeFileSync(path, node.unsynced.filter(survives).reduce(changed, Buffer.from(node.durable)))
+          writeFileSync(path, node.unsynced.filter(() => survives('octets')).reduce(changed, Buffer.from(node.durable)))
           files++
         }
       }
