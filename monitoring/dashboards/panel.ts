@@ -30,7 +30,7 @@ import {
   ThresholdsMode,
   type ValueMapping,
 } from '@grafana/grafana-foundation-sdk/dashboard'
-import { PanelBuilder as Heatmap } from '@grafana/grafana-foundation-sdk/heatmap'
+import { PanelBuilder as Heatmap, YAxisConfigBuilder } from '@grafana/grafana-foundation-sdk/heatmap'
 import { PanelBuilder as Stat } from '@grafana/grafana-foundation-sdk/stat'
 import { PanelBuilder as Table } from '@grafana/grafana-foundation-sdk/table'
 import { PanelBuilder as TimeSeries } from '@grafana/grafana-foundation-sdk/timeseries'
@@ -133,7 +133,7 @@ export function table(spec: PanelSpec & Readonly<{ columns: Readonly<Record<stri
 
 /** The buckets of a histogram over time: where an average would hide two humps. The unit is that of the buckets. */
 export function heatmap(spec: PanelSpec): PanelOf {
-  return dress(new Heatmap().calculate(false), spec, 'heatmap')
+  return dress(new Heatmap().calculate(false).yAxis(new YAxisConfigBuilder().unit(spec.unit)), spec, 'heatmap')
 }
 
 /** What all kinds have in common. */
