@@ -64,7 +64,7 @@ export const combined = (): Row => ({
 const quarantineStats = () =>
   stat({
     title: 'Quarantine: recipients and oldest',
-    description: 'Recipients whose mail waits for a person, and the age of the oldest in seconds. 0 when empty.',
+    description: 'Recipients whose mail waits for a person, and the age of the oldest in days. 0 when empty.',
     unit: 'locale',
     decimals: 0,
     width: 8,
