@@ -18,11 +18,17 @@ const ALLOWED: Record<string, readonly string[]> = {
   'src/ingress': ['src/mail', 'src/platform', 'src/storage', 'src/plugins', 'src/auth'],
   // The composition root.
   src: ['src/mail', 'src/platform', 'src/storage'],
-  local: ['src', ...SHARED, ...STAGES.map(stage => `src/${stage}`)],
-  bin: ['local', 'src', ...SHARED, ...STAGES.map(stage => `src/${stage}`)],
+  // Rules, routes and dashboards know the metrics by their catalogue, and nothing else of the gateway.
+  monitoring: ['src/mail', 'src/platform'],
+  local: ['src', 'monitoring', ...SHARED, ...STAGES.map(stage => `src/${stage}`)],
+  // What is deployed knows the shape of the storage (aws-schema), not how it is used: see below.
+  lib: ['monitoring', 'src/platform', 'src/storage'],
+  functions: ['local', 'src', 'monitoring', ...SHARED, ...STAGES.map(stage => `src/${stage}`)],
+  containers: ['local', 'src', ...SHARED, ...STAGES.map(stage => `src/${stage}`)],
+  bin: ['lib', 'local', 'src', 'monitoring', ...SHARED, ...STAGES.map(stage => `src/${stage}`)],
 }
 
-const files = globSync('{bin,local,src}/**/*.ts').map(normalize)
+const files = globSync('{bin,containers,functions,lib,local,monitoring,src}/**/*.ts').map(normalize)
 
 function importsOf(file: string): string[] {
   const text = readFileSync(file, 'utf8')
@@ -53,18 +59,35 @@ test('imports go one way, and stages never import each other', () => {
 })
 
 test('a vendor is imported only in files that carry its name', () => {
-  const wrong = files.flatMap(file =>
-    importsOf(file)
-      .filter(target => target === 'node:sqlite' && !file.endsWith('-sqlite.ts'))
-      .map(target => `${file} imports ${target}`),
-  )
+  const wrong = files
+    .filter(file => file.startsWith('src/') || file.startsWith('local/'))
+    .flatMap(file =>
+      importsOf(file)
+        .filter(
+          target =>
+            (target === 'node:sqlite' && !file.endsWith('-sqlite.ts')) ||
+            (target.startsWith('@aws-sdk/') && !/-(s3|sqs|dynamodb)\.ts$|^src\/backends/.test(file)),
+        )
+        .map(target => `${file} imports ${target}`),
+    )
+  expect(wrong).toEqual([])
+})
+
+test('the deployment knows of the storage only its shape', () => {
+  const wrong = files
+    .filter(file => file.startsWith('lib/'))
+    .flatMap(file =>
+      importsOf(file)
+        .filter(target => target.includes('src/storage/') && !target.endsWith('/aws-schema.ts'))
+        .map(target => `${file} imports ${target}`),
+    )
   expect(wrong).toEqual([])
 })
 
 test('only the composition root knows the adapters', () => {
   const adapter = /storage\/[^/]*-(sqlite|disk|s3|sqs|dynamodb)\.ts$/
   const wrong = files
-    .filter(file => !file.startsWith('src/storage/') && file !== 'src/backends.ts')
+    .filter(file => !file.startsWith('src/storage/') && !/^src\/backends[^/]*\.ts$/.test(file))
     .flatMap(file =>
       importsOf(file)
         .filter(target => adapter.test(target))
