@@ -12,6 +12,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFile>>> = {
   serve: () => import('./commands/serve.ts'),
   send: () => import('./commands/send.ts'),
   load: () => import('./commands/load.ts'),
+  drill: () => import('./commands/drill.ts'),
   trace: () => import('./commands/trace.ts'),
   ledger: () => import('./commands/ledger.ts'),
   queue: () => import('./commands/queue.ts'),

@@ -14,7 +14,7 @@ import { silentLog } from '../../src/platform/log.ts'
 import { createMetrics } from '../../src/platform/metrics.ts'
 import { createClamav } from '../../src/scan/clamav.ts'
 import { accepted, EICAR, whole } from '../scan/messages.ts'
-import { signatureDatabase } from './signature-database.ts'
+import { signatureDatabase } from '../../local/drill/signature-database.ts'
 
 const HOUR = 3600_000
 const YESTERDAY = new Date('2026-11-20T10:00:00Z')

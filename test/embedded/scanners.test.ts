@@ -15,7 +15,7 @@ import { createMetrics } from '../../src/platform/metrics.ts'
 import { configOf } from '../platform/parse-config.ts'
 import { accepted, mail, whole } from '../scan/messages.ts'
 import { realRspamd } from '../scan/real-daemons.ts'
-import { signatureDatabase } from './signature-database.ts'
+import { signatureDatabase } from '../../local/drill/signature-database.ts'
 
 let dir: string
 let scanners: EmbeddedScanners | undefined
