@@ -1,5 +1,5 @@
 // The gateway's configuration in each stack: as shipped where no fault needs it otherwise.
-import { join } from 'node:path'
+import { certificateFile } from './certificate.ts'
 import type { StackName } from './fault.ts'
 import type { GatewayOptions } from './gateway.ts'
 
@@ -7,7 +7,7 @@ export type Ports = Readonly<{ clamd: number; rspamd: number; nextHop: number; c
 
 const MEBIBYTE = 1024 * 1024
 /** Of the stack whose disk is filled. */
-export const DISK_SIZE = 96 * MEBIBYTE
+const DISK_SIZE = 160 * MEBIBYTE
 
 export function gatewayOptions(stack: StackName, dir: string, ports: Ports): GatewayOptions {
   const clamav = { host: '127.0.0.1', port: ports.clamd, managed: false }
@@ -18,7 +18,7 @@ export function gatewayOptions(stack: StackName, dir: string, ports: Ports): Gat
       { domains: ['down.example.com'], to: `smtp://127.0.0.1:${ports.closed}`, tls: 'none' },
     ],
     plugins: plugins(clamav, rspamd),
-    limits: { connections_per_client: 1000, disk_reserve: '16MB', allowlist: ['127.0.0.0/8'] },
+    limits: { connections_per_client: 1000, disk_reserve: '8MB', allowlist: ['127.0.0.0/8'] },
     delivery: { retry_schedule: ['2s', '4s'] },
     scan: { retry_schedule: ['1s'] },
   }
@@ -36,15 +36,15 @@ export function gatewayOptions(stack: StackName, dir: string, ports: Ports): Gat
     case 'ingress':
       return {
         dir,
-        diskSize: DISK_SIZE,
         config: {
           ...common,
           plugins: [...plugins(clamav, rspamd), greylist],
-          tls: { certificates: [{ cert: join(dir, 'cert.pem'), key: join(dir, 'key.pem') }] },
+          tls: { certificates: [{ cert: certificateFile(dir), key: certificateFile(dir) }] },
         },
       }
-    case 'delivery':
     case 'instance':
+      return { dir, config: common, diskSize: DISK_SIZE }
+    case 'delivery':
     case 'updates':
     case 'anomaly':
       return { dir, config: common }

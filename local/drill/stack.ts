@@ -12,6 +12,7 @@ import type { Answer } from '../load/attempt.ts'
 import { attempt } from '../load/attempt.ts'
 import { type SampleName, sampleMail } from '../samples.ts'
 import { type Alertmanager, startAlertmanager } from './alertmanager.ts'
+import { LASTING, writeCertificate } from './certificate.ts'
 import { type DrillClamd, startDrillClamd } from './clamd.ts'
 import type { StackName } from './fault.ts'
 import { createGateway, type GatewayProcess } from './gateway.ts'
@@ -32,6 +33,7 @@ import { type SmtpSink, startSmtpSink } from './smtp-sink.ts'
 import { gatewayOptions } from './stack-config.ts'
 
 export type Stack = Readonly<{
+  dir: string
   settings: Settings
   gateway: GatewayProcess
   /** The gateway's own, with signatures that can be exchanged. */
@@ -60,6 +62,8 @@ export type Stack = Readonly<{
   /** Does it again and again, with a pause between, until `still`. */
   repeat(pause: number, act: () => Promise<unknown>): void
   still(): Promise<void>
+  /** Done before everything is stopped. */
+  onStop(act: () => Promise<unknown>): void
   stop(): Promise<void>
 }>
 
@@ -91,6 +95,7 @@ export async function startStack({ name, dir, rspamd: shared, log }: StackOption
     ])
     const closedPort = await freePort()
     const parts = { clamd: clamd.address.port, rspamd: rspamd.port, nextHop: nextHop.port, closed: closedPort }
+    await writeCertificate(dir, LASTING)
     const gateway = await createGateway(gatewayOptions(name, dir, parts))
     undo.push(() => gateway.stop())
     await gateway.start()
@@ -110,7 +115,8 @@ export async function startStack({ name, dir, rspamd: shared, log }: StackOption
     const errand = { from: 'alice@sender.example', slow: 0, patience: PATIENCE, tls: false, server }
     return {
       ...monitoring,
-      ...{ settings, gateway, clamd, rspamd, rspamdMetrics, nextHop, closedPort, still, stop },
+      ...{ dir, settings, gateway, clamd, rspamd, rspamdMetrics, nextHop, closedPort, still, stop },
+      onStop: act => void undo.push(act),
       told: () => notifications(smarthost, web),
       signsOfLife: () => web.posted.filter(({ path }) => path === DEAD_MAN_PATH).map(({ at: when }) => when),
       send: (sample, to = 'bob@example.com') => attempt({ ...errand, to, mail: sampleMail(sample, Date.now()) }),
