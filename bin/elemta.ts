@@ -27,6 +27,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFile>>> = {
   user: () => import('./commands/user.ts'),
   config: () => import('./commands/config.ts'),
   greylist: () => import('./commands/greylist.ts'),
+  monitoring: () => import('./commands/monitoring.ts'),
 }
 
 async function main(args: readonly string[]): Promise<void> {

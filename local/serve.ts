@@ -22,6 +22,7 @@ import { startSweeper } from '../src/spool/sweep.ts'
 import { programVersion } from './build-info.ts'
 import { type RunningCanary, startCanaryFor } from './canary/start.ts'
 import { createEdge, type Edge } from './edge.ts'
+import { gatewayTargets, siteFolder, writeTargets } from './monitoring/targets.ts'
 import { takenAtOnce, tellChanges } from './reload.ts'
 import type { Role } from './roles.ts'
 import { type EmbeddedScanners, startEmbeddedScanners } from './scanners.ts'
@@ -106,6 +107,17 @@ export async function serve(initial: Config, { roles, log }: { roles: readonly R
     undo.push(() => ops.close())
     const unpublish = publishOperatorAccess(config.data_dir, { token, address: config.ops.address, port: ops.port })
     undo.push(async () => unpublish())
+    const tellPrometheus = () => {
+      try {
+        writeTargets(
+          gatewayTargets(config, { address: config.ops.address, port: ops.port }),
+          siteFolder(config.data_dir),
+        )
+      } catch (error) {
+        log.warn({ why: String(error) }, 'targets-failed')
+      }
+    }
+    tellPrometheus()
 
     const edgeFor = await openEdges({ ...parts, most: () => config.limits.queued_messages, undo })
     // Before the scanners, which may take long to start: what comes in meanwhile is kept and waits for them.
@@ -117,7 +129,11 @@ export async function serve(initial: Config, { roles, log }: { roles: readonly R
       ingress = await startIngress({ ...edge.settings, listeners: config.listeners })
     }
     if (roles.includes('scan')) {
-      scanners = await startEmbeddedScanners({ config, log, metrics, onBack: () => void sweeper.flushScans() })
+      const onBack = () => {
+        void sweeper.flushScans()
+        tellPrometheus() // an own rspamd has its controller where it got one
+      }
+      scanners = await startEmbeddedScanners({ config, log, metrics, onBack })
       undo.push(scanners.stop)
     }
     if (roles.includes('delivery')) {

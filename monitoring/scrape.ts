@@ -13,14 +13,14 @@ export type Target = Readonly<{ address: string; path?: string; password?: strin
 export type Targets = Readonly<Record<Job, readonly Target[]>>
 
 /** The metrics of clamd are the gateway's to tell: clamd itself has none in Prometheus's form. */
-const PATHS: Readonly<Record<Job, string>> = {
+export const PATHS: Readonly<Record<Job, string>> = {
   elemta: '/metrics',
   clamav: '/metrics/clamav',
   rspamd: '/metrics',
   prometheus: '/metrics',
   alertmanager: '/metrics',
 }
-const JOBS = Object.keys(PATHS) as Job[]
+export const JOBS = Object.keys(PATHS) as Job[]
 
 /** By the names that the parts have in the container stack: what is shipped. */
 export const CONTAINER_TARGETS = at({
@@ -41,8 +41,9 @@ export const NATIVE_TARGETS = at({
 })
 
 /** One target for each job. */
-export function at(addresses: Readonly<Record<Job, string>>): Targets {
-  return Object.fromEntries(JOBS.map(job => [job, [{ address: addresses[job] }]])) as Record<Job, Target[]>
+export function at<Some extends Job>(addresses: Readonly<Record<Some, string>>): Readonly<Record<Some, Target[]>> {
+  const each = Object.entries<string>(addresses).map(([job, address]) => [job, [{ address }]])
+  return Object.fromEntries(each) as Record<Some, Target[]>
 }
 
 const HEAD = '# Written by `npm run monitoring` from monitoring/scrape.ts: change that.\n'
@@ -68,9 +69,14 @@ function timeoutFor({ evaluation_interval }: Settings['timing']): string {
   return formatDuration(Math.min(evaluation_interval, 10_000))
 }
 
-/** The files of addresses, by their paths below the folder `monitoring`. */
-export function renderTargets(targets: Targets = CONTAINER_TARGETS): Map<string, string> {
-  return new Map(JOBS.map(job => [`prometheus/targets/${job}.yml`, HEAD + stringify(targets[job].map(group))]))
+/** The first line of a file of addresses; without it the file is somebody's own. */
+export const TARGETS_HEAD =
+  '# Written by `npm run monitoring`, scripts/setup-monitoring.sh or the gateway: a file without this line is left alone.\n'
+
+/** The files of addresses of these jobs, by their paths below the folder `monitoring`. */
+export function renderTargets(targets: Partial<Targets> = CONTAINER_TARGETS): Map<string, string> {
+  const entries = Object.entries<readonly Target[]>(targets)
+  return new Map(entries.map(([job, of]) => [`prometheus/targets/${job}.yml`, TARGETS_HEAD + stringify(of.map(group))]))
 }
 
 function group({ address, path, password }: Target) {
