@@ -1,0 +1,136 @@
+// Contents as objects of a bucket, `incoming/<queue id>`. One request opens a small one; larger ones are streamed.
+// What is read is checked against the checksum it was stored with: whoever reads a damaged content gets an error at its
+// end, so that it is neither scanned as clean nor sent to the end.
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  type GetObjectCommandOutput,
+  ListObjectsV2Command,
+  type S3Client,
+} from '@aws-sdk/client-s3'
+import { isQueueId } from '../mail/queue-id.ts'
+import { MAIL_BUCKET } from './aws-schema.ts'
+import { createVerifier, PART_SIZE_KEY, SHA256_KEY } from './content-checksum-s3.ts'
+import { createS3Draft, PART_SIZE } from './content-draft-s3.ts'
+import { type Content, ContentMissingError, type MessageStore } from './message-store.ts'
+
+/** Up to this size `open` brings the whole content, in octets. */
+const FIRST_READ = 128 * 1024
+const PREFIX = MAIL_BUCKET.prefixes.incoming
+
+export type StoredContent = Readonly<{
+  queueId: string
+  /** By the clock of the store, milliseconds since 1970. */
+  storedAt: number
+}>
+
+export type S3MessageStore = MessageStore & Readonly<{ stored(): AsyncIterable<StoredContent> }>
+
+export type S3MessageStoreOptions = Readonly<{
+  client: S3Client
+  bucket: string
+  /** Octets; for stores that take smaller parts than S3. */
+  partSize?: number
+  /** Objects asked for at a time when listing; as many as S3 gives, 1000, unless given. */
+  page?: number
+}>
+
+export function createS3MessageStore({
+  client,
+  bucket,
+  partSize = PART_SIZE,
+  page,
+}: S3MessageStoreOptions): S3MessageStore {
+  const objectOf = (queueId: string) => ({ Bucket: bucket, Key: `${PREFIX}${queueId}` })
+
+  async function get(queueId: string, options: Readonly<{ Range?: string; ChecksumMode?: 'ENABLED' }>) {
+    const command = new GetObjectCommand({ ...objectOf(queueId), ...options })
+    return client.send(command).catch(error => {
+      throw error.name === 'NoSuchKey' ? new ContentMissingError(queueId) : error
+    })
+  }
+
+  /** Streams a large object. */
+  async function* read(queueId: string, size: number, partSize: number | undefined): AsyncGenerator<Buffer> {
+    const whole = await get(queueId, partSize === undefined ? {} : { ChecksumMode: 'ENABLED' })
+    yield* verified(queueId, whole, size)
+  }
+
+  async function* stored(): AsyncGenerator<StoredContent> {
+    let ContinuationToken: string | undefined
+    do {
+      const command = new ListObjectsV2Command({ Bucket: bucket, Prefix: PREFIX, MaxKeys: page, ContinuationToken })
+      const { Contents = [], NextContinuationToken } = await client.send(command)
+      for (const { Key = '', LastModified } of Contents) {
+        const queueId = Key.slice(PREFIX.length)
+        if (isQueueId(queueId) && LastModified !== undefined) yield { queueId, storedAt: LastModified.getTime() }
+      }
+      ContinuationToken = NextContinuationToken
+    } while (ContinuationToken !== undefined)
+  }
+
+  return {
+    draft(queueId) {
+      // An id becomes a key here.
+      if (!isQueueId(queueId)) throw new TypeError(`not a queue id: ${queueId}`)
+      const stored = (size: number): Content => ({ size, chunks: () => read(queueId, size, partSize) })
+      return createS3Draft({ client, bucket, key: objectOf(queueId).Key, queueId, partSize, stored })
+    },
+
+    async open(queueId) {
+      const first = await get(queueId, { Range: `bytes=0-${FIRST_READ - 1}` }).catch(error => {
+        // Of nothing there is no first octet.
+        if (error.name === 'InvalidRange') return undefined
+        throw error
+      })
+      if (first === undefined) return inMemory([])
+      const size = Number(first.ContentRange?.split('/')[1] ?? first.ContentLength)
+      if (size > FIRST_READ) {
+        ;(first.Body as NodeJS.ReadableStream & { destroy(): void }).destroy()
+        return { size, chunks: () => read(queueId, size, partSizeOf(first)) }
+      }
+      const chunks = []
+      for await (const chunk of verified(queueId, first, size)) chunks.push(chunk)
+      return inMemory(chunks)
+    },
+
+    async remove(queueId) {
+      await client.send(new DeleteObjectCommand(objectOf(queueId)))
+    },
+
+    // A bucket is never full.
+    hasRoom: async () => true,
+
+    async *list() {
+      for await (const { queueId } of stored()) yield queueId
+    },
+
+    stored,
+  }
+}
+
+function inMemory(chunks: readonly Buffer[]): Content {
+  return {
+    size: chunks.reduce((sum, { length }) => sum + length, 0),
+    async *chunks() {
+      yield* chunks
+    },
+  }
+}
+
+function partSizeOf({ Metadata }: GetObjectCommandOutput): number | undefined {
+  const partSize = Metadata?.[PART_SIZE_KEY]
+  return partSize === undefined ? undefined : Number(partSize)
+}
+
+/** The octets of an answer, which must be the whole object. */
+async function* verified(queueId: string, answer: GetObjectCommandOutput, size: number): AsyncGenerator<Buffer> {
+  const partSize = partSizeOf(answer)
+  const composite = partSize === undefined ? undefined : answer.ChecksumSHA256
+  const verifier = createVerifier({ queueId, size, sha256: answer.Metadata?.[SHA256_KEY], partSize, composite })
+  for await (const chunk of answer.Body as AsyncIterable<Buffer>) {
+    verifier.take(chunk)
+    yield chunk
+  }
+  verifier.end()
+}

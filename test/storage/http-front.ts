@@ -1,0 +1,88 @@
+// A small HTTP proxy before an emulator, on a free port: passes everything on, and does to requests what a test wants:
+// another answer, an answer much too late, an effect without an answer, the same thing twice.
+import { createServer, type IncomingMessage, request, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+export type FrontRequest = Readonly<{
+  method: string
+  /** With the query. */
+  path: string
+  /** `PutItem`, `SendMessageBatch`; empty for S3, whose method and path say it. */
+  action: string
+  body: Buffer
+}>
+
+/**
+ * pass: as if there were no front. `status`: this answer instead of the emulator's, which sees nothing. lost: the
+ * emulator does it, and the connection breaks before the answer. hang: nothing is ever answered, nor done.
+ */
+export type Fate = 'pass' | 'lost' | 'hang' | Readonly<{ status: number; body?: string }>
+
+export type Front = Readonly<{
+  endpoint: string
+  /** What has come in, in order. */
+  requests: FrontRequest[]
+  /** Asked about each request; `pass` for all until it is set. */
+  decide(fate: (request: FrontRequest) => Fate | Promise<Fate>): void
+  close(): Promise<void>
+}>
+
+export async function startFront(target: string): Promise<Front> {
+  const { hostname, port } = new URL(target)
+  const requests: FrontRequest[] = []
+  let decide: (request: FrontRequest) => Fate | Promise<Fate> = () => 'pass'
+
+  const server: Server = createServer(async (incoming, outgoing) => {
+    const { method = 'GET', url: path = '/' } = incoming
+    const action = String(incoming.headers['x-amz-target'] ?? '').split('.')[1] ?? ''
+    const body = await bodyOf(incoming)
+    const seen = { method, path, action, body }
+    requests.push(seen)
+    const fate = await decide(seen)
+    if (fate === 'hang') return
+    if (typeof fate === 'object') {
+      outgoing.writeHead(fate.status).end(fate.body)
+      return
+    }
+    const passed = understood(seen)
+    const headers = { ...incoming.headers, 'content-length': String(passed.length) }
+    const onward = request({ hostname, port, method, path, headers }, answer => {
+      if (fate === 'lost') {
+        answer.resume()
+        answer.on('end', () => incoming.socket.destroy())
+        return
+      }
+      outgoing.writeHead(answer.statusCode ?? 500, answer.headers)
+      answer.pipe(outgoing)
+    })
+    onward.on('error', () => outgoing.destroy())
+    outgoing.on('close', () => onward.destroy())
+    onward.end(passed)
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+
+  return {
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    requests,
+    decide(fate) {
+      decide = fate
+    },
+    close() {
+      const closed = new Promise<void>(resolve => server.close(() => resolve()))
+      server.closeAllConnections()
+      return closed
+    },
+  }
+}
+
+/** fauxqs reads the parts of an upload only without their checksums. */
+function understood({ method, path, body }: FrontRequest): Buffer {
+  if (method !== 'POST' || !path.includes('uploadId=')) return body
+  return Buffer.from(body.toString().replace(/<Checksum\w+>[^<]*<\/Checksum\w+>/g, ''))
+}
+
+async function bodyOf(incoming: IncomingMessage): Promise<Buffer> {
+  const chunks = []
+  for await (const chunk of incoming) chunks.push(chunk)
+  return Buffer.concat(chunks)
+}
