@@ -57,6 +57,8 @@ export function createDeliveryHandler(options: DeliveryHandlerOptions) {
     if (record === undefined) throw new Error(`there is no record of ${queueId} yet`)
     const unfinished = recipientsIn(record, isOpen)
     const wanted = job.recipients.filter(recipient => unfinished.has(recipient))
+    // Before the claim: a job that fails under it finds its own claim in its way when it is tried again.
+    const content = wanted.length === 0 ? undefined : await messages.open(queueId)
     const claim = { claimant: lease.token, until: now() + claimTime }
     const claimed = wanted.length === 0 ? [] : await records.claim(queueId, wanted, claim, now())
     if (claimed.length < wanted.length) {
@@ -145,8 +147,7 @@ export function createDeliveryHandler(options: DeliveryHandlerOptions) {
       reports?.tell()
     }
 
-    if (recipients.length === 0) return finish([])
-    const content = await messages.open(queueId)
+    if (content === undefined) return finish([])
     crashPoint('before-delivery')
     const request = { message: record.message, content, recipients, headers: job.headers, to: job.to, mark }
     // One after the other: what is left to do follows from what was written.

@@ -148,6 +148,15 @@ test('recipients that another worker tries right now are left alone, and the job
   })
 })
 
+test('a job whose content cannot be read claims nobody, so that it is tried again soon', async () => {
+  const queueId = await storeMessage(backends, { recipients: BOTH })
+  await backends.messages.remove(queueId)
+  const delivery = deliver(queueId, BOTH, () => Promise.reject(new Error('nobody was to be tried')))
+  await expect(delivery).rejects.toThrow('no content')
+  const claim = { claimant: 'the next try', until: Date.now() + 60_000 }
+  expect(await backends.records.claim(queueId, BOTH, claim, Date.now())).toHaveLength(2)
+})
+
 test('a job that comes again for what is done does nothing but end', async () => {
   const queueId = await storeMessage(backends)
   const recipients = ['bob@example.com']
