@@ -7,6 +7,7 @@ import type { AcceptedMessage, RecipientState, TraceEvent } from '../mail/record
 import { isFinal } from '../mail/record.ts'
 import { DOMAIN, WAITING } from './migration-2-sqlite.ts'
 import type { Reader } from './reader-sqlite.ts'
+import { reasonFor } from './recipient-reason.ts'
 import type { ListedRecipient, RecipientFilter, RecordStore } from './record-store.ts'
 import { OPEN } from './schema-sqlite.ts'
 import type { SqlRow, SqlValue } from './writer-thread-sqlite.ts'
@@ -141,7 +142,6 @@ function listed(
     seen.set(queueId, told)
   }
   const deferral = told.deferrals.find(({ job }) => job.recipients.includes(recipient))
-  const last = told.events.findLast(event => isAbout(event, recipient))
   return {
     queueId,
     recipient,
@@ -150,7 +150,7 @@ function listed(
     acceptedAt: Number(row.accepted_at),
     size: told.message.size,
     ...(deferral && { dueAt: deferral.dueAt, attempt: deferral.job.attempt }),
-    ...(last && reasonIn(last)),
+    ...reasonFor(told.events, recipient),
   }
 }
 
@@ -158,18 +158,4 @@ function storyOf(reader: Reader, queueId: string): TraceEvent[] {
   return reader
     .all('SELECT doc FROM events WHERE queue_id = ? ORDER BY seq', queueId)
     .map(row => JSON.parse(String(row.doc)) as TraceEvent)
-}
-
-/** Events that say why a recipient is where it is. What an operator did says so only where he gave a reason. */
-function isAbout(event: TraceEvent, recipient: string): boolean {
-  if ('recipient' in event) return event.recipient === recipient
-  if (!('recipients' in event) || event.event === 'reported' || event.event === 'in-doubt') return false
-  if (event.event === 'operator' && event.why === undefined) return false
-  return event.recipients.includes(recipient)
-}
-
-function reasonIn(event: TraceEvent): Pick<ListedRecipient, 'why' | 'nextHop'> {
-  const why = 'reply' in event ? event.reply : 'why' in event ? event.why : undefined
-  const nextHop = 'nextHop' in event ? event.nextHop : undefined
-  return { ...(why !== undefined && { why }), ...(nextHop !== undefined && { nextHop }) }
 }

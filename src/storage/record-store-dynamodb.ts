@@ -1,0 +1,244 @@
+// Message records as items of a DynamoDB table: what happens to them. Reads of one message are consistent; look-ups and
+// lists go by indexes and may be a moment behind. A write resolves when DynamoDB has it, rejects when that is not known,
+// and may then be done again: an event is told twice at worst, and no recipient is counted twice.
+// Up to 97 recipients move in one transaction with what counts them. More go in several, each whole by itself: of a new
+// message the last one makes the record, so one that is not finished was never there.
+import { isFinal, type RecipientState, type RecipientStatus, type TraceEvent } from '../mail/record.ts'
+import { createClaims } from './record-claims-dynamodb.ts'
+import { createDeferrals } from './record-deferrals-dynamodb.ts'
+import { distinctRecipients, readStory, recordIn } from './record-items-dynamodb.ts'
+import {
+  addressListing,
+  eventKey,
+  indexOf,
+  messageAge,
+  messageKey,
+  placeOf,
+  queueIdOf,
+  recipientKey,
+  recipientListing,
+  recipientOf,
+  senderKeyOf,
+  shardsOf,
+  sortable,
+} from './record-keys-dynamodb.ts'
+import { createRecipientLists } from './record-lists-dynamodb.ts'
+import { createRemoval } from './record-removal-dynamodb.ts'
+import type { RecordQuery, RecordStore } from './record-store.ts'
+import { type Counter, countWrite, readTally } from './record-tally-dynamodb.ts'
+import { chunks, type Item, MOST_WRITES, type Table, type Write } from './table-dynamodb.ts'
+
+/** Beside them are the message, events and a counter. */
+const MOST_RECIPIENTS = MOST_WRITES - 3
+/** Octets of events in one item, which may have 400 KiB. */
+const MOST_TOLD = 300_000
+/** A state read and changed by somebody else meanwhile, again and again. */
+const ATTEMPTS = 20
+
+export function createDynamoRecordStore({
+  table,
+  hasContent,
+}: {
+  table: Table
+  /** Whether the message store still has the content: such a record is not forgotten. */
+  hasContent: (queueId: string) => Promise<boolean>
+}): RecordStore {
+  const nextEventAt = eventClock()
+
+  function tell(queueId: string, events: readonly TraceEvent[]): { put: Item }[] {
+    return inItems(events).map(doc => ({ put: { ...eventKey(queueId, nextEventAt()), doc } }))
+  }
+
+  async function statesOf(queueId: string, recipients: readonly string[]): Promise<Map<string, RecipientState>> {
+    const items = await table.getAll(recipients.map(recipient => recipientKey(queueId, recipient)))
+    return new Map(items.map(item => [recipientOf(item), item.state as RecipientState]))
+  }
+
+  /** One step of a note. Most recipients come from `queued`: that is tried before anything is read. */
+  async function move(queueId: string, told: readonly Write[], changes: readonly RecipientStatus[]): Promise<void> {
+    let states = new Map<string, RecipientState>(changes.map(({ recipient }) => [recipient, 'queued']))
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      const moves = changes.flatMap(({ recipient, state: to }) => {
+        const from = states.get(recipient)
+        return from === undefined || isFinal(from) ? [] : [{ recipient, from, to }]
+      })
+      if (moves.length === 0 && told.length === 0) return
+      const counts: Partial<Record<Counter, number>> = {}
+      for (const { from, to } of moves) {
+        counts[from] = (counts[from] ?? 0) - 1
+        counts[to] = (counts[to] ?? 0) + 1
+      }
+      // Whoever is moved proves that there is a record.
+      const record: Write[] =
+        moves.length > 0 ? [] : [{ check: messageKey(queueId), condition: 'attribute_exists(#pk)' }]
+      const failed = await table.transact(() => [
+        ...record,
+        ...told,
+        ...moves.map(change => moveWrite(queueId, change)),
+        ...countWrite(counts),
+      ])
+      if (failed.length === 0) return
+      if (moves.length === 0) throw noRecord(queueId)
+      states = await statesOf(
+        queueId,
+        changes.map(({ recipient }) => recipient),
+      )
+    }
+    throw new Error(`the recipients of ${queueId} are moved by too many at once`)
+  }
+
+  return {
+    ...createClaims(table),
+    ...createDeferrals(table),
+    ...createRecipientLists(table),
+    ...createRemoval({ table, hasContent }),
+
+    async create(message, event) {
+      const { queueId, acceptedAt, envelope, messageId, size } = message
+      const sender = envelope.reversePath
+      const recipients = distinctRecipients(message)
+      const put = (recipient: string): Write => ({
+        put: {
+          ...recipientKey(queueId, recipient),
+          state: 'queued',
+          sender,
+          senderShard: senderKeyOf(queueId, sender),
+          acceptedAt,
+          size,
+          ...addressListing(queueId, recipient, placeOf(queueId, recipient)),
+          ...present(recipientListing(queueId, recipient, 'queued')),
+        },
+      })
+      const isNew = { condition: 'attribute_not_exists(#pk)' }
+      const steps = chunks(recipients, MOST_RECIPIENTS)
+      const last = steps.pop() ?? []
+      for (const step of steps) {
+        const failed = await table.transact(() => [{ check: messageKey(queueId), ...isNew }, ...step.map(put)])
+        if (failed.length > 0) throw new Error(`there is a record of ${queueId} already`)
+      }
+      const record = {
+        ...messageKey(queueId),
+        doc: JSON.stringify(message),
+        accepted: JSON.stringify(event),
+        acceptedAt,
+        ...addressListing(queueId, sender, queueId),
+        ...messageAge(queueId),
+        ...(messageId !== undefined && { messageIdKey: messageIdKeyOf(messageId), messageIdAt: queueId }),
+      }
+      const failed = await table.transact(() => [
+        { put: record, ...isNew },
+        ...last.map(put),
+        ...countWrite({ accepted: recipients.length, queued: recipients.length }),
+      ])
+      if (failed.length > 0) throw new Error(`there is a record of ${queueId} already`)
+    },
+
+    async note(queueId, events, changes) {
+      const told = tell(queueId, events)
+      const steps = chunks(lastChanges(changes), MOST_RECIPIENTS - told.length)
+      if (steps.length === 0 && told.length > 0) {
+        // Between this and the next request nothing but the removal of what ended long ago could come.
+        if ((await table.get(messageKey(queueId))) === undefined) throw noRecord(queueId)
+        for (const write of told) await table.write(write)
+      }
+      for (const [n, step] of steps.entries()) await move(queueId, n === 0 ? told : [], step)
+    },
+
+    async get(queueId) {
+      return recordIn(await readStory(table, queueId))
+    },
+
+    async find(query) {
+      const ids = await findIds(table, query)
+      const records = await Promise.all(ids.map(async queueId => recordIn(await readStory(table, queueId))))
+      return records.filter(record => record !== undefined)
+    },
+
+    tally: () => readTally(table),
+  }
+}
+
+/** Newest first. Of one message several recipients may fit, hence more and more are asked for until it is enough. */
+async function findIds(table: Table, query: RecordQuery): Promise<string[]> {
+  const [index, keys] =
+    'messageId' in query
+      ? [indexOf('message-id'), [messageIdKeyOf(query.messageId)]]
+      : [indexOf('address'), shardsOf('address', query.address.toLowerCase())]
+  const shards = await Promise.all(
+    keys.map(async partition => {
+      for (let limit = query.limit; ; limit *= 4) {
+        const items = await table.query({ index, partition, limit, newestFirst: true })
+        const ids = [...new Set(items.map(queueIdOf))]
+        if (ids.length >= query.limit || items.length < limit) return ids
+      }
+    }),
+  )
+  return [...new Set(shards.flat())].toSorted().toReversed().slice(0, query.limit)
+}
+
+/** A partition key may have 2048 octets; what is longer than any sane message id is found by its beginning. */
+const messageIdKeyOf = (messageId: string) => messageId.slice(0, 500)
+
+function moveWrite(
+  queueId: string,
+  { recipient, from, to }: { recipient: string; from: RecipientState; to: RecipientState },
+): Write {
+  const listing = recipientListing(queueId, recipient, to)
+  const listed = present(listing)
+  // The sender is known to the item alone.
+  const sets = ['#state = :to', ...Object.keys(listed).map(name => `#${name} = :${name}`)]
+  if (listing.senderAt !== '') sets.push('#senderKey = #senderShard')
+  const gone = Object.keys(listing).filter(name => !(name in listed))
+  if (listing.senderAt === '') gone.push('senderKey')
+  const removed = [...gone, 'claimant', 'until', 'sending', 'sendingBy']
+  return {
+    update: recipientKey(queueId, recipient),
+    expression: `SET ${sets.join(', ')} REMOVE ${removed.map(name => `#${name}`).join(', ')}`,
+    condition: '#state = :from',
+    values: { to, from, ...listed },
+  }
+}
+
+function present<T extends Record<string, string>>(attributes: T): Partial<Record<keyof T, string>> {
+  return Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== '')) as Partial<T>
+}
+
+/** One change for each recipient: the last, unless an end came before it. */
+function lastChanges(changes: readonly RecipientStatus[]): RecipientStatus[] {
+  const last = new Map<string, RecipientState>()
+  for (const { recipient, state } of changes) {
+    const before = last.get(recipient)
+    if (before === undefined || !isFinal(before)) last.set(recipient, state)
+  }
+  return [...last].map(([recipient, state]) => ({ recipient, state }))
+}
+
+/** Events as texts for items, none of them too large. */
+function inItems(events: readonly TraceEvent[]): string[] {
+  const items: TraceEvent[][] = []
+  let room = 0
+  for (const event of events) {
+    const octets = Buffer.byteLength(JSON.stringify(event))
+    if (octets > room) {
+      items.push([])
+      room = MOST_TOLD
+    }
+    items.at(-1)!.push(event)
+    room -= octets
+  }
+  return items.map(item => JSON.stringify(item))
+}
+
+/** Times in microseconds that grow with each call; a story has its events in the order in which they were told. */
+function eventClock(): () => string {
+  const own = Math.random().toString(36).slice(2, 8)
+  let last = 0
+  return () => {
+    last = Math.max(last + 1, Date.now() * 1000)
+    return `${sortable(last)}#${own}`
+  }
+}
+
+function noRecord(queueId: string): Error {
+  return new Error(`there is no record of ${queueId}`)
+}
