@@ -1,7 +1,7 @@
 // What changes least: the network and the addresses by which the world knows the stage. Destroying it gives the addresses
 // up only where settings.data.retain is false.
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib'
-import type { Vpc } from 'aws-cdk-lib/aws-ec2'
+import type { IVpc } from 'aws-cdk-lib/aws-ec2'
 import type { Construct } from 'constructs'
 import { ElasticAddresses } from './constructs/elastic-addresses.ts'
 import { Network } from './constructs/network.ts'
@@ -10,14 +10,14 @@ import type { DeploymentSettings } from './deployment-settings.ts'
 export type NetworkStackProps = StackProps & Readonly<{ settings: DeploymentSettings }>
 
 export class NetworkStack extends Stack {
-  readonly vpc: Vpc
+  readonly vpc: IVpc
   /** Of the load balancer, one for each zone. */
   readonly ingressAddresses: ElasticAddresses
 
   constructor(scope: Construct, id: string, { settings, ...props }: NetworkStackProps) {
     super(scope, id, props)
     const network = new Network(this, 'Network', { settings })
-    this.vpc = network.vpc
+    this.vpc = network.vpc as IVpc
     const { zones } = settings.network
     this.ingressAddresses = new ElasticAddresses(this, 'Ingress', { count: zones.length, retain: settings.data.retain })
     this.tellDns(settings, network.natAddresses)

@@ -2,7 +2,7 @@
 // over TLS only; who may what stands with the roles (access.ts). Contents have no expiry here: see aws-schema.
 import { Duration, RemovalPolicy } from 'aws-cdk-lib'
 import { type IKey, Key } from 'aws-cdk-lib/aws-kms'
-import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from 'aws-cdk-lib/aws-s3'
+import { BlockPublicAccess, Bucket, BucketEncryption, type IBucket, ObjectOwnership } from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
 import { MAIL_BUCKET } from '../../src/storage/aws-schema.ts'
 import type { DeploymentSettings } from '../deployment-settings.ts'
@@ -48,7 +48,7 @@ export class MailBucket extends Construct {
           expiredObjectDeleteMarker: true,
         },
       ],
-      serverAccessLogsBucket: accessLogs,
+      serverAccessLogsBucket: accessLogs as IBucket,
       removalPolicy,
     })
   }
