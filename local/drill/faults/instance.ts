@@ -7,7 +7,7 @@ import type { Fault } from '../fault.ts'
 
 /** Two scrapes, so that each start has been seen. */
 const SEEN = 2_500
-const RESTARTS = 4
+const RESTARTS = 3
 const nothing = async () => {}
 
 export const INSTANCE_FAULTS: readonly Fault[] = [
@@ -39,7 +39,7 @@ export const INSTANCE_FAULTS: readonly Fault[] = [
     heal: ({ rspamdMetrics }) => rspamdMetrics.open(),
   },
   {
-    what: 'the gateway starts again four times',
+    what: 'the gateway starts again three times',
     stack: 'instance',
     proves: [{ alert: 'RestartLoop', severity: 'critical' }],
     async inject({ gateway }) {
