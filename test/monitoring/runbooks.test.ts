@@ -61,7 +61,7 @@ describe.each(RUNBOOKS.map(readPage))('$file', page => {
     if (rules.length === 0) return expect(name).toBe('MonitoringDown')
     const severities = [...new Set(rules.map(({ severity }) => severity))].sort().reverse().join(', ')
     const [{ team, dashboard } = ALERTS[0]!] = rules
-    const said = page.text.split('\n')[2]?.replace('critical, warning', 'warning, critical')
+    const said = page.text.split('\n')[2]
     expect(said).toBe(`${severities} · team ${team} · dashboard ${dashboard}`)
     const meaning = sectionOf(page, 'Meaning').replaceAll('\n', ' ')
     const named = [...meaning.matchAll(/`(\w+)` \(([^)]+)\)/g)]
@@ -114,6 +114,17 @@ describe.each(PAGES)('$file', page => {
   test('links to pages that there are', () => {
     expect(page.links.filter(target => !existsSync(join(dirname(page.file), target)))).toEqual([])
   })
+})
+
+test('whoever begins at the README finds every page', () => {
+  const found = new Set(['README.md'])
+  for (const file of found) {
+    for (const link of readPage(file).links) {
+      const target = join(dirname(file), link)
+      if (target.endsWith('.md') && existsSync(target)) found.add(target)
+    }
+  }
+  expect(globSync('{docs,monitoring/runbooks}/*.md').filter(file => !found.has(file))).toEqual([])
 })
 
 test('every question is PromQL', async () => {
