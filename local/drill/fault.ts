@@ -20,6 +20,10 @@ export type Fault = Readonly<{
   what: string
   stack: StackName
   proves: readonly Proof[]
+  /** Its alert fires all the time, and is no longer heard of while the fault lasts. */
+  silences?: true
+  /** Before anything is looked at. */
+  prepare?(stack: Stack): Promise<void>
   /** Begins the fault, and what goes on until it is healed (`stack.repeat`). */
   inject(stack: Stack): Promise<void>
   /** Makes everything as it was. `stack.repeat` has been ended already. */

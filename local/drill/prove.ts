@@ -37,6 +37,7 @@ const WAYS: Readonly<Record<Proof['severity'], readonly Way[]>> = {
 export async function proveFault(fault: Fault, stack: Stack, signal: AbortSignal): Promise<Row[]> {
   const proofs = fault.proves.map(proof => startProof(proof, fault, stack, signal))
   try {
+    await fault.prepare?.(stack)
     await Promise.all(proofs.map(proof => proof.quiet()))
     const injectedAt = Date.now()
     await fault.inject(stack)

@@ -9,6 +9,7 @@ import { type Rspamd, startRspamd } from '../embedded/rspamd.ts'
 import type { Fault, StackName } from './fault.ts'
 import { FAULTS } from './faults.ts'
 import { proveFault, type Row } from './prove.ts'
+import { proveSilence } from './prove-silence.ts'
 import { startStack } from './stack.ts'
 
 export type DrillOptions = Readonly<{
@@ -67,7 +68,7 @@ export async function runDrills({ alerts, keep, log, signal, onRow, onFault }: D
     try {
       for (const fault of own) {
         onFault(fault)
-        for (const row of await proveFault(fault, stack, signal)) {
+        for (const row of await (fault.silences ? proveSilence : proveFault)(fault, stack, signal)) {
           rows.push(row)
           onRow(row)
         }

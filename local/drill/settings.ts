@@ -40,7 +40,7 @@ export type Addressees = Readonly<{ smarthostPort: number; webhookFile: string; 
 
 export const DEAD_MAN_PATH = '/dead-man'
 /** Half of it is what Alertmanager is told, and it takes nothing below a second. */
-const DEAD_MAN_EVERY = 2_000
+export const DEAD_MAN_EVERY = 2_000
 
 /** Told as shipped, but at once: critical by mail and Slack, warnings by Slack, information to nobody. */
 export function drillRouting({ smarthostPort, webhookFile, webUrl }: Addressees): RoutingSettings {

@@ -12,6 +12,7 @@ const DISK_SIZE = 160 * MEBIBYTE
 export function gatewayOptions(stack: StackName, dir: string, ports: Ports): GatewayOptions {
   const clamav = { host: '127.0.0.1', port: ports.clamd, managed: false }
   const rspamd = { host: '127.0.0.1', port: ports.rspamd, managed: false }
+  const updates = { mirror: `http://127.0.0.1:${ports.closed}`, interval: '2h' }
   const common = {
     routes: [
       { domains: ['*'], to: `smtp://127.0.0.1:${ports.nextHop}`, tls: 'none' },
@@ -44,8 +45,9 @@ export function gatewayOptions(stack: StackName, dir: string, ports: Ports): Gat
       }
     case 'instance':
       return { dir, config: common, diskSize: DISK_SIZE }
-    case 'delivery':
     case 'updates':
+      return { dir, config: { ...common, plugins: plugins({ ...clamav, managed: true, updates }, rspamd) } }
+    case 'delivery':
     case 'anomaly':
       return { dir, config: common }
   }
