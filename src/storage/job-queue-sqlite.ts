@@ -9,6 +9,7 @@ import type { Job } from '../mail/job.ts'
 import { PRIORITIES, type Priority } from '../mail/priority.ts'
 import type { JobQueue, Lease, QueueTally } from './job-queue.ts'
 import type { Reader } from './reader-sqlite.ts'
+import { turnsOfAge } from './turns.ts'
 import type { Writer } from './writer-sqlite.ts'
 import type { Operation, SqlRow } from './writer-thread-sqlite.ts'
 
@@ -16,9 +17,6 @@ export type JobTable = 'scan_jobs' | 'delivery_jobs'
 
 /** The clock may be set meanwhile: look again after a minute at the latest. */
 const LONGEST_TIMER = 60_000
-
-/** Of so many jobs one is handed out by age alone. */
-const TURN_OF_AGE = 4
 
 const RANK: Readonly<Record<Priority, number>> = { high: 1, normal: 0, low: -1 }
 
@@ -228,11 +226,6 @@ export function createSqliteJobQueue<J extends Job>({
       waiting.clear()
     },
   }
-}
-
-/** How many of the next `count` turns, after `turn` of them, are for whoever waits longest. */
-function turnsOfAge(turn: number, count: number): number {
-  return Math.floor((turn + count) / TURN_OF_AGE) - Math.floor(turn / TURN_OF_AGE)
 }
 
 function byPriority(a: SqlRow, b: SqlRow): number {

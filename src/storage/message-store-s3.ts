@@ -5,6 +5,7 @@ import {
   DeleteObjectCommand,
   GetObjectCommand,
   type GetObjectCommandOutput,
+  HeadObjectCommand,
   ListObjectsV2Command,
   type S3Client,
 } from '@aws-sdk/client-s3'
@@ -24,7 +25,12 @@ export type StoredContent = Readonly<{
   storedAt: number
 }>
 
-export type S3MessageStore = MessageStore & Readonly<{ stored(): AsyncIterable<StoredContent> }>
+export type S3MessageStore = MessageStore &
+  Readonly<{
+    stored(): AsyncIterable<StoredContent>
+    /** Whether there is such a content. */
+    has(queueId: string): Promise<boolean>
+  }>
 
 export type S3MessageStoreOptions = Readonly<{
   client: S3Client
@@ -93,6 +99,15 @@ export function createS3MessageStore({
       for await (const chunk of verified(queueId, first, size)) chunks.push(chunk)
       return inMemory(chunks)
     },
+
+    has: queueId =>
+      client.send(new HeadObjectCommand(objectOf(queueId))).then(
+        () => true,
+        error => {
+          if (error.name === 'NotFound' || error.name === 'NoSuchKey') return false
+          throw error
+        },
+      ),
 
     async remove(queueId) {
       await client.send(new DeleteObjectCommand(objectOf(queueId)))

@@ -27,14 +27,15 @@ export type Front = Readonly<{
   close(): Promise<void>
 }>
 
-export async function startFront(target: string): Promise<Front> {
-  const { hostname, port } = new URL(target)
+/** `dynamodb`: where requests to that service go, if not to the same. */
+export async function startFront(target: string, dynamodb: string = target): Promise<Front> {
   const requests: FrontRequest[] = []
   let decide: (request: FrontRequest) => Fate | Promise<Fate> = () => 'pass'
 
   const server: Server = createServer(async (incoming, outgoing) => {
     const { method = 'GET', url: path = '/' } = incoming
-    const action = String(incoming.headers['x-amz-target'] ?? '').split('.')[1] ?? ''
+    const [service = '', action = ''] = String(incoming.headers['x-amz-target'] ?? '').split('.')
+    const { hostname, port } = new URL(service.startsWith('DynamoDB') ? dynamodb : target)
     const body = await bodyOf(incoming)
     const seen = { method, path, action, body }
     requests.push(seen)

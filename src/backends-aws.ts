@@ -1,0 +1,138 @@
+// The AWS home behind the ports: contents in S3, records and jobs in DynamoDB, wake-ups by SQS. Any number of processes
+// may have it open. Several writes are one after the other here, so a failure may leave the first of them: what a sweep
+// finds of that is in src/spool/sweep-orphans.ts. Opening asks AWS nothing; what is missing shows with the first request.
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { S3Client } from '@aws-sdk/client-s3'
+import { SQSClient } from '@aws-sdk/client-sqs'
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import type { DeliveryJob, Job, ScanJob } from './mail/job.ts'
+import type { Priority } from './mail/priority.ts'
+import type { Log } from './platform/log.ts'
+import { JOB_QUEUE } from './storage/aws-schema.ts'
+import type { Backends } from './storage/backends.ts'
+import { createSqsJobQueue, type SqsJobQueue, type SqsJobQueueOptions } from './storage/job-queue-sqs.ts'
+import { createJobRows } from './storage/job-rows-dynamodb.ts'
+import { createS3MessageStore, type S3MessageStore } from './storage/message-store-s3.ts'
+import type { PolicyStore } from './storage/policy-store.ts'
+import { createDynamoPolicyStore } from './storage/policy-store-dynamodb.ts'
+import { createDynamoRecordStore } from './storage/record-store-dynamodb.ts'
+import { openTable } from './storage/table-dynamodb.ts'
+import { createWakeUpQueue } from './storage/wake-ups-sqs.ts'
+
+/** The URL of a queue for each priority; they may be the same. */
+export type QueueUrls = Readonly<Record<Priority, string>>
+
+/** Where the home is: `storage.aws` of the configuration. */
+export type AwsPlace = Readonly<{
+  region: string
+  /** Of an emulator, for all services. */
+  endpoint?: string | undefined
+  bucket: string
+  recordsTable: string
+  policyTable: string
+  scanQueues: QueueUrls
+  deliveryQueues: QueueUrls
+}>
+
+export type AwsOptions = Readonly<{
+  place: AwsPlace
+  /** Milliseconds since 1970. */
+  now: () => number
+  log?: Log
+  /** Milliseconds until the job of a silent worker is handed out again; as long as wake-ups are hidden unless given. */
+  leaseTime?: number
+  /** For emulators whose receives cannot be left waiting: seconds, and what is waited for between them. */
+  polls?: Readonly<{ waitTime: number; times: NonNullable<SqsJobQueueOptions<Job>['times']> }>
+}>
+
+/** More than the ports: what the sweep of this home asks for. */
+export type AwsBackends = Backends &
+  Readonly<{
+    messages: S3MessageStore
+    scanJobs: SqsJobQueue<ScanJob>
+    deliveryJobs: SqsJobQueue<DeliveryJob>
+  }>
+
+/** A request that has no answer by then has failed, and is tried again or means "later". */
+const ANSWER_TIME = 10_000
+const CONNECT_TIME = 3000
+const ATTEMPTS = 3
+
+/** For emulators, which do not look at them; AWS gives its own, by the environment or the role. */
+const EMULATOR_CREDENTIALS = { accessKeyId: 'emulator', secretAccessKey: 'emulator' }
+
+function clientSettings({ region, endpoint }: AwsPlace, answerTime = ANSWER_TIME) {
+  return {
+    region,
+    ...(endpoint !== undefined && { endpoint, credentials: EMULATOR_CREDENTIALS }),
+    maxAttempts: ATTEMPTS,
+    requestHandler: {
+      connectionTimeout: CONNECT_TIME,
+      requestTimeout: answerTime,
+      throwOnRequestTimeout: true,
+    },
+  }
+}
+
+/** Opens the AWS home. `close` waits for the receives that are open: up to 20 seconds. */
+export async function openAws(options: AwsOptions): Promise<AwsBackends> {
+  const { place, now, log, leaseTime = JOB_QUEUE.visibilityTimeout * 1000, polls } = options
+  const settings = clientSettings(place)
+  const waitTime = polls?.waitTime ?? JOB_QUEUE.waitTime
+  const s3 = new S3Client({ ...settings, ...(place.endpoint !== undefined && { forcePathStyle: true }) })
+  const sqs = new SQSClient(settings)
+  const receiver = new SQSClient(clientSettings(place, waitTime * 1000 + ANSWER_TIME))
+  const dynamodb = new DynamoDBClient(settings)
+  const table = openTable({ client: DynamoDBDocumentClient.from(dynamodb), name: place.recordsTable })
+
+  function jobQueue<J extends Job>(kind: J['kind'], urls: QueueUrls): SqsJobQueue<J> {
+    const byUrl = new Map(
+      Object.values(urls).map(url => [url, createWakeUpQueue({ client: sqs, receiver, url, waitTime })]),
+    )
+    const queueOf = (priority: Priority) => byUrl.get(urls[priority])!
+    const queues = { high: queueOf('high'), normal: queueOf('normal'), low: queueOf('low') }
+    const rows = createJobRows<J>({ table, kind, now, leaseTime })
+    return createSqsJobQueue({ rows, queues, now, leaseTime, log, ...(polls && { times: polls.times }) })
+  }
+
+  const messages = createS3MessageStore({ client: s3, bucket: place.bucket })
+  const scanJobs = jobQueue<ScanJob>('scan', place.scanQueues)
+  const deliveryJobs = jobQueue<DeliveryJob>('delivery', place.deliveryQueues)
+  let closing: Promise<void> | undefined
+
+  async function inOrder(...writes: readonly (() => Promise<unknown>)[]): Promise<void> {
+    for (const write of writes) await write()
+  }
+
+  async function close(): Promise<void> {
+    await Promise.all([scanJobs.close(), deliveryJobs.close()])
+    for (const client of [s3, sqs, receiver, dynamodb]) client.destroy()
+  }
+
+  return {
+    messages,
+    records: createDynamoRecordStore({ table, hasContent: messages.has }),
+    scanJobs,
+    deliveryJobs,
+    together: inOrder,
+    provisionally: inOrder,
+    close() {
+      closing ??= close()
+      return closing
+    },
+  }
+}
+
+/** Opens what policies remember. */
+export function openAwsPolicyStore(place: AwsPlace): PolicyStore {
+  const dynamodb = new DynamoDBClient(clientSettings(place))
+  const table = openTable({ client: DynamoDBDocumentClient.from(dynamodb), name: place.policyTable })
+  const store = createDynamoPolicyStore({ table })
+  return {
+    ...store,
+    async close() {
+      await store.close()
+      dynamodb.destroy()
+    },
+  }
+}
