@@ -1,10 +1,12 @@
 // Who may do what to stored mail, records and jobs: one list for each role, given where the role is made. The ingress, which
 // the world talks to, can put new contents and wake a worker, and can read no mail. No resource is `*`; a prefix of the
 // bucket ends in `/*` because objects in it are named after messages.
+import { type IResource, Stack } from 'aws-cdk-lib'
 import { Effect, type IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import { MAIL_BUCKET } from '../../src/storage/aws-schema.ts'
 import type { Storage } from '../data-stack.ts'
 import type { Role } from '../gateway-config.ts'
+import { acknowledge } from './acknowledge.ts'
 import type { JobQueue } from './job-queue.ts'
 
 const { incoming, quarantine, signatures } = MAIL_BUCKET.prefixes
@@ -15,6 +17,10 @@ const WRITE_MANY = ['dynamodb:BatchWriteItem']
 const CONSUME = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility']
 const ASK_LENGTH = ['sqs:GetQueueAttributes']
 const SEND = ['sqs:SendMessage']
+
+const READ_ENCRYPTED = ['kms:Decrypt']
+// S3 reads the parts of an upload again when it puts them together.
+const WRITE_ENCRYPTED = ['kms:GenerateDataKey', ...READ_ENCRYPTED]
 
 type Grants = Readonly<{
   /** Actions on objects below a prefix. */
@@ -72,37 +78,48 @@ export const GRANTS: Readonly<Record<Role, Grants>> = {
 /** Gives a role of a task or function what GRANTS lists for it. */
 export function grantRole(grantee: IGrantable, role: Role, storage: Storage): void {
   const { objects, list, items, scanJobs, deliveryJobs } = GRANTS[role]
-  for (const [prefix, actions] of objects) allow(grantee, actions, [objectsBelow(storage, prefix)])
+  for (const [prefix, actions] of objects) allowBelow(grantee, actions, storage, prefix)
   for (const prefix of list) allowListing(grantee, storage, prefix)
   const tables = [storage.records.tableArn, storage.policy.tableArn]
   allow(grantee, items, tables)
-  // An index has no name of its own in a statement about several tables.
   allow(
     grantee,
     ['dynamodb:Query'],
     tables.map(arn => `${arn}/index/*`),
   )
+  for (const table of [storage.records, storage.policy]) {
+    explainWildcard(grantee, table, table.tableArn, '/index/*', 'All indexes of one table')
+  }
   allowQueue(grantee, scanJobs, storage.scanJobs)
   allowQueue(grantee, deliveryJobs, storage.deliveryJobs)
-  storage.bucket.encryptionKey?.grantEncryptDecrypt(grantee)
+  allowKey(grantee, storage, WRITE_ENCRYPTED)
 }
 
 /** What the scanners may: look for new signatures. */
 export function grantSignatures(grantee: IGrantable, storage: Storage): void {
-  allow(grantee, READ, [objectsBelow(storage, signatures)])
+  allowBelow(grantee, READ, storage, signatures)
   allowListing(grantee, storage, signatures)
-  storage.bucket.encryptionKey?.grantDecrypt(grantee)
+  allowKey(grantee, storage, READ_ENCRYPTED)
 }
 
 /** What the one that brings them may. */
 export function grantSignatureMirror(grantee: IGrantable, storage: Storage): void {
   grantSignatures(grantee, storage)
-  allow(grantee, [...PUT, ...REMOVE], [objectsBelow(storage, signatures)])
-  storage.bucket.encryptionKey?.grantEncryptDecrypt(grantee)
+  allowBelow(grantee, [...PUT, ...REMOVE], storage, signatures)
+  allowKey(grantee, storage, WRITE_ENCRYPTED)
 }
 
-function objectsBelow({ bucket }: Storage, prefix: string): string {
-  return bucket.arnForObjects(`${prefix}*`)
+function allowBelow(grantee: IGrantable, actions: readonly string[], { bucket }: Storage, prefix: string): void {
+  const below = `${prefix}*`
+  allow(grantee, actions, [bucket.arnForObjects(below)])
+  explainWildcard(grantee, bucket, bucket.bucketArn, `/${below}`, `Objects below ${prefix} are named after messages`)
+}
+
+/** cdk-nag names a resource of another stack by the name under which its ARN is exported. */
+function explainWildcard(grantee: IGrantable, owner: IResource, arn: string, wildcard: string, reason: string): void {
+  const exported = Stack.of(owner).resolve(Stack.of(owner).exportValue(arn)) as { 'Fn::ImportValue': string }
+  const { grantPrincipal } = grantee as IGrantable & { grantPrincipal: IResource }
+  acknowledge(grantPrincipal, { [`IAM5[Resource::${exported['Fn::ImportValue']}${wildcard}]`]: reason })
 }
 
 function allowListing(grantee: IGrantable, { bucket }: Storage, prefix: string): void {
@@ -110,6 +127,10 @@ function allowListing(grantee: IGrantable, { bucket }: Storage, prefix: string):
   grantee.grantPrincipal.addToPrincipalPolicy(
     new PolicyStatement({ actions: ['s3:ListBucket'], resources: [bucket.bucketArn], conditions }),
   )
+}
+
+function allowKey(grantee: IGrantable, { bucket: { encryptionKey } }: Storage, actions: readonly string[]): void {
+  if (encryptionKey !== undefined) allow(grantee, actions, [encryptionKey.keyArn])
 }
 
 function allowQueue(grantee: IGrantable, actions: readonly string[], { queue }: JobQueue): void {

@@ -1,8 +1,9 @@
 // The one freshclam of a stage: ClamAV's servers limit those who ask often, and all tasks share an address. A scheduled task
 // takes what the bucket has, asks for the differences, and puts back what is new and loads. Scanners follow the bucket.
-import { Duration } from 'aws-cdk-lib'
+import { Duration, Stack } from 'aws-cdk-lib'
 import { type IVpc, SecurityGroup, SubnetType } from 'aws-cdk-lib/aws-ec2'
 import {
+  type CfnCluster,
   ContainerDependencyCondition,
   CpuArchitecture,
   FargateTaskDefinition,
@@ -81,7 +82,10 @@ export class SignatureMirror extends Construct {
         }),
       ],
     })
+    const clusterId = Stack.of(cluster).getLogicalId(cluster.node.defaultChild as CfnCluster)
     acknowledge(definition, {
+      [`IAM5[Resource::arn:aws:ecs:${settings.region}:*:task/<${clusterId}>/*]`]:
+        'Tagging a task that the schedule starts: it has no name before',
       ECS2: 'What is in the environment is no secret',
       'IAM5[Resource::*]': 'Logging in to ECR (GetAuthorizationToken) knows no resources',
     })
