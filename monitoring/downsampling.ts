@@ -6,7 +6,7 @@ import { stringify } from 'yaml'
 /** The level in the names of these series: only they are written to long-term storage. */
 export const LONG_TERM = 'longterm'
 
-const RESOLUTIONS = ['5m', '1h'] as const
+export const RESOLUTIONS = ['5m', '1h'] as const
 export type Resolution = (typeof RESOLUTIONS)[number]
 
 const increaseOf =

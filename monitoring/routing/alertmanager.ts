@@ -16,8 +16,15 @@ const HEADERS = { Subject: '{{ template "elemta.title" . }}', 'Auto-Submitted': 
 
 /** The text of alertmanager.yml. `deadMansUrl`: what its url or url_file says. */
 export function renderAlertmanager(settings: RoutingSettings, deadMansUrl?: string): string {
+  return (
+    HEAD + stringify(alertmanagerConfiguration(settings, deadMansUrl), { lineWidth: 0, aliasDuplicateObjects: false })
+  )
+}
+
+/** What is in it. */
+export function alertmanagerConfiguration(settings: RoutingSettings, deadMansUrl?: string) {
   const { email, slack, on_call } = settings
-  const configuration = {
+  return {
     global: {
       ...(email && {
         smtp_from: email.from,
@@ -38,7 +45,6 @@ export function renderAlertmanager(settings: RoutingSettings, deadMansUrl?: stri
     time_intervals: intervals(settings).map(interval => renderInterval(interval, on_call.time_zone)),
     receivers: receivers(settings, deadMansUrl).map(renderReceiver),
   }
-  return HEAD + stringify(configuration, { lineWidth: 0, aliasDuplicateObjects: false })
 }
 
 function renderRoute({ receiver, matchers, continues, timings, muted = [], active = [], routes }: Route): object {
@@ -70,7 +76,7 @@ function renderSpan(span: IntervalSpan): object {
   return { times, days_of_month: [day], months: [month], years: [year] }
 }
 
-function renderReceiver({ name, emails, channels, webhook }: Receiver): object {
+function renderReceiver({ name, emails, channels, webhook }: Receiver) {
   const email = (to: string) => ({ to, send_resolved: true, headers: HEADERS, html: '', text: TEXT })
   return {
     name,
