@@ -7,6 +7,7 @@ import { SQSClient } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import type { DeliveryJob, Job, ScanJob } from './mail/job.ts'
 import type { Priority } from './mail/priority.ts'
+import type { AwsStorage } from './platform/config-storage.ts'
 import type { Log } from './platform/log.ts'
 import { JOB_QUEUE } from './storage/aws-schema.ts'
 import type { Backends } from './storage/backends.ts'
@@ -119,6 +120,23 @@ export async function openAws(options: AwsOptions): Promise<AwsBackends> {
     close() {
       closing ??= close()
       return closing
+    },
+  }
+}
+
+/** As the configuration names it: priorities without a queue of their own share one. */
+export function awsPlaceOf(aws: AwsStorage): AwsPlace {
+  const { region, endpoint, bucket } = aws
+  const [scan, delivery] = [aws.scan_queue, aws.delivery_queue]
+  return {
+    ...{ region, endpoint, bucket },
+    recordsTable: aws.records_table,
+    policyTable: aws.policy_table,
+    scanQueues: { high: aws.scan_queue_high ?? scan, normal: scan, low: aws.scan_queue_low ?? scan },
+    deliveryQueues: {
+      high: aws.delivery_queue_high ?? delivery,
+      normal: delivery,
+      low: aws.delivery_queue_low ?? delivery,
     },
   }
 }

@@ -18,6 +18,7 @@ export function contradictions(config: Config): Contradiction[] {
     ...routeRules(config),
     ...pluginRules(config),
     ...canaryRules(config),
+    ...storageRules(config),
   ]
 }
 
@@ -186,6 +187,11 @@ function scannerLimit(plugin: Plugin): Readonly<{ key: string; size: number | un
     default:
       return undefined
   }
+}
+
+function storageRules({ storage }: Config): Contradiction[] {
+  if (storage.home !== 'aws' || storage.aws !== undefined) return []
+  return [{ path: ['storage', 'aws'], message: 'is missing, but storage.home is aws', reads: [['storage']] }]
 }
 
 function canaryRules({ canary: { enabled, interval, deadline } }: Config): Contradiction[] {

@@ -17,6 +17,7 @@ import {
 } from './config-fields.ts'
 import { builtinPlugin, plugin } from './config-plugins.ts'
 import { delivery, route } from './config-routes.ts'
+import { storage } from './config-storage.ts'
 
 const SCANS_PER_CORE = 4
 
@@ -35,6 +36,7 @@ export const configSchema = z.strictObject({
     .meta({ perMachine: true })
     .describe('Our name in greetings and headers; by default the name of the machine'),
   data_dir: z.string().min(1).prefault('./data').describe('Spool, records and quarantine'),
+  storage: storage.prefault({}).describe('Where accepted mail is kept'),
   listeners: z
     .array(listener)
     .min(1)
