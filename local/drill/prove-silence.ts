@@ -1,16 +1,16 @@
 // Watchdog, proven: it fires all the time and the dead-man's switch hears of it; a fault of the watchers silences it,
 // which is what the switch sounds the alarm for; then it is heard again.
 import type { Fault } from './fault.ts'
-import { type Row, waitFor } from './prove.ts'
+import { type Proving, type Row, waitFor } from './prove.ts'
 import { DEAD_MAN_EVERY } from './settings.ts'
 import type { Stack } from './stack.ts'
 
 /** A switch that misses three signs sounds the alarm. */
 const SILENCE = 3 * DEAD_MAN_EVERY
 
-export async function proveSilence(fault: Fault, stack: Stack, signal: AbortSignal): Promise<Row[]> {
+export async function proveSilence(fault: Fault, stack: Stack, proving: Proving): Promise<Row[]> {
   const problems: string[] = []
-  const until = (what: string, look: () => Promise<boolean>) => waitFor(look, { problems, what, signal })
+  const until = (what: string, look: () => Promise<boolean>) => waitFor(look, { ...proving, problems, what })
   const last = () => stack.signsOfLife().at(-1) ?? 0
   const heardSince = (then: number, signs: number) =>
     until('no sign of life', async () => stack.signsOfLife().filter(at => at >= then).length >= signs)
@@ -39,6 +39,18 @@ export async function proveSilence(fault: Fault, stack: Stack, signal: AbortSign
   }
   const times = { detectSeconds, resolveSeconds }
   return fault.proves.map(({ alert, severity, labels = {} }) => {
-    return { alert, severity, labels, fault: fault.what, fired, routed: heard && silent, resolved, ...times, problems }
+    const to = ['dead-mans-switch'] as const
+    return {
+      alert,
+      severity,
+      labels,
+      fault: fault.what,
+      to,
+      fired,
+      routed: heard && silent,
+      resolved,
+      ...times,
+      problems,
+    }
   })
 }

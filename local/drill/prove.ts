@@ -13,6 +13,8 @@ export type Row = Readonly<{
   severity: Proof['severity']
   labels: Readonly<Record<string, string>>
   fault: string
+  /** Who is told. */
+  to: readonly (Way | 'dead-mans-switch')[]
   fired: boolean
   routed: boolean
   resolved: boolean
@@ -24,8 +26,10 @@ export type Row = Readonly<{
 
 /** Between two looks. */
 const LOOK_INTERVAL = 200
-/** For each step. */
+/** For each step, unless given. */
 const PATIENCE = 75_000
+
+export type Proving = Readonly<{ signal: AbortSignal /** Milliseconds for each step. */; patience?: number }>
 
 /** Whom the routing promises it to. Information is for Alertmanager’s own page. */
 const WAYS: Readonly<Record<Proof['severity'], readonly Way[]>> = {
@@ -34,8 +38,8 @@ const WAYS: Readonly<Record<Proof['severity'], readonly Way[]>> = {
   info: [],
 }
 
-export async function proveFault(fault: Fault, stack: Stack, signal: AbortSignal): Promise<Row[]> {
-  const proofs = fault.proves.map(proof => startProof(proof, fault, stack, signal))
+export async function proveFault(fault: Fault, stack: Stack, proving: Proving): Promise<Row[]> {
+  const proofs = fault.proves.map(proof => startProof(proof, fault, stack, proving))
   try {
     await fault.prepare?.(stack)
     await Promise.all(proofs.map(proof => proof.quiet()))
@@ -61,7 +65,7 @@ export async function proveFault(fault: Fault, stack: Stack, signal: AbortSignal
   return proofs.map(proof => proof.row())
 }
 
-function startProof(proof: Proof, { what }: Fault, stack: Stack, signal: AbortSignal) {
+function startProof(proof: Proof, { what }: Fault, stack: Stack, proving: Proving) {
   const { alert, severity, labels = {} } = proof
   const ways = WAYS[severity]
   const problems: string[] = []
@@ -96,7 +100,7 @@ function startProof(proof: Proof, { what }: Fault, stack: Stack, signal: AbortSi
     return Math.max(...ways.map(way => Math.min(...found.filter(one => one.way === way).map(one => one.at))))
   }
 
-  const until = (what: string, look: () => Promise<boolean>) => waitFor(look, { problems, what, signal })
+  const until = (what: string, look: () => Promise<boolean>) => waitFor(look, { ...proving, problems, what })
 
   return {
     late: proof.afterHealing === true,
@@ -137,7 +141,7 @@ function startProof(proof: Proof, { what }: Fault, stack: Stack, signal: AbortSi
     },
 
     row: (): Row => ({
-      ...{ alert, severity, labels, fault: what, fired, routed, resolved },
+      ...{ alert, severity, labels, fault: what, to: ways, fired, routed, resolved },
       ...(detectSeconds !== undefined && { detectSeconds }),
       ...(resolveSeconds !== undefined && { resolveSeconds }),
       problems,
@@ -145,12 +149,15 @@ function startProof(proof: Proof, { what }: Fault, stack: Stack, signal: AbortSi
   }
 }
 
-type Waiting = Readonly<{ problems: string[]; what: string; signal: AbortSignal }>
+type Waiting = Proving & Readonly<{ problems: string[]; what: string }>
 
 /** True once it is so; false, and a problem, when it is not in time. What cannot be asked now is asked again. */
-export async function waitFor(look: () => Promise<boolean>, { problems, what, signal }: Waiting): Promise<boolean> {
+export async function waitFor(
+  look: () => Promise<boolean>,
+  { problems, what, signal, patience = PATIENCE }: Waiting,
+): Promise<boolean> {
   let cause = ''
-  for (const since = Date.now(); Date.now() - since < PATIENCE; await sleep(LOOK_INTERVAL, undefined, { signal })) {
+  for (const since = Date.now(); Date.now() - since < patience; await sleep(LOOK_INTERVAL, undefined, { signal })) {
     try {
       if (await look()) return true
     } catch (error) {
@@ -158,7 +165,7 @@ export async function waitFor(look: () => Promise<boolean>, { problems, what, si
     }
     signal.throwIfAborted()
   }
-  problems.push(`${what} within ${PATIENCE / 1000} s${cause}`)
+  problems.push(`${what} within ${patience / 1000} s${cause}`)
   return false
 }
 

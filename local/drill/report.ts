@@ -10,7 +10,7 @@ export function nameOf({ alert, severity, labels }: Pick<Row, 'alert' | 'severit
   return [alert, severity, ...Object.values(labels)].join(' ')
 }
 
-const HEAD = ['alert', 'fired', 'routed', 'resolved', 'seconds', 'after']
+const HEAD = ['alert', 'fired', 'routed to', 'resolved', 'seconds', 'after']
 
 /** A line a row, and below it what went wrong; the last line counts. */
 export function formatMatrix(rows: readonly Row[]): string {
@@ -32,7 +32,7 @@ function cells(row: Row): string[] {
   return [
     nameOf(row),
     yes(row.fired),
-    row.severity === 'info' && row.routed ? 'to nobody' : yes(row.routed),
+    row.routed ? row.to.join(', ') || 'nobody' : 'NO',
     yes(row.resolved),
     seconds(row.detectSeconds),
     row.fault,

@@ -68,7 +68,7 @@ export async function runDrills({ alerts, keep, log, signal, onRow, onFault }: D
     try {
       for (const fault of own) {
         onFault(fault)
-        for (const row of await (fault.silences ? proveSilence : proveFault)(fault, stack, signal)) {
+        for (const row of await (fault.silences ? proveSilence : proveFault)(fault, stack, { signal })) {
           rows.push(row)
           onRow(row)
         }

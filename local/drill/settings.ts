@@ -18,7 +18,7 @@ const SEASONS_SCALE = 0.0001
 // Windows and ages that are shorter by the scale than what they look for: restarts and canaries take seconds.
 const THRESHOLDS = `
   restarts: 2
-  restart_window: 8h
+  restart_window: 12h
   canary_age: 100m
   deferred_age_warning: 80m
   active_connections: 10

@@ -67,7 +67,10 @@ export type Stack = Readonly<{
   stop(): Promise<void>
 }>
 
-export type StackOptions = Readonly<{ name: StackName; dir: string; rspamd: Rspamd; log: Log }>
+/** Shared by all stacks. */
+type Scanning = Pick<Rspamd, 'host' | 'port' | 'controllerPort'>
+
+export type StackOptions = Readonly<{ name: StackName; dir: string; rspamd: Scanning; log: Log }>
 
 const PATIENCE = 20_000
 const LOOK_INTERVAL = 200

@@ -2,12 +2,10 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Fault } from '../fault.ts'
 
 /** Two scrapes, so that each start has been seen. */
 const SEEN = 2_500
-const RESTARTS = 3
 const nothing = async () => {}
 
 export const INSTANCE_FAULTS: readonly Fault[] = [
@@ -39,14 +37,11 @@ export const INSTANCE_FAULTS: readonly Fault[] = [
     heal: ({ rspamdMetrics }) => rspamdMetrics.open(),
   },
   {
-    what: 'the gateway starts again three times',
+    what: 'the gateway starts again and again',
     stack: 'instance',
     proves: [{ alert: 'RestartLoop', severity: 'critical' }],
-    async inject({ gateway }) {
-      for (let n = 0; n < RESTARTS; n++) {
-        await gateway.restart()
-        await sleep(SEEN)
-      }
+    async inject(stack) {
+      stack.repeat(SEEN, () => stack.gateway.restart())
     },
     heal: nothing,
   },
