@@ -14,25 +14,61 @@ type Answer = Readonly<{ status: number; body: Json }>
 type Written = Readonly<{ TableName: string; Key?: Json; Item?: Json; ConditionExpression?: string }>
 
 /** Requests by name, and capacity units as AWS counts them: a transaction's writes twice, those of indexes once. */
-export type Bill = { requests: Record<string, number>; writeUnits: number; readUnits: number }
+export type Bill = {
+  requests: Record<string, number>
+  writeUnits: number
+  readUnits: number
+  /** Units of indexes are counted too, which takes time. */
+  exact: boolean
+}
 
-export type Dynalite = Readonly<{ endpoint: string; bill: Bill; close(): Promise<void> }>
+/**
+ * What goes wrong with requests of a kind: the answer is lost although it was done, another transaction was at the same
+ * item, or there was too much at once. `times` is counted down.
+ */
+export type Fault = { operation: string; what: 'lost' | 'conflict' | 'throttled'; times: number }
+
+export type Dynalite = Readonly<{ endpoint: string; bill: Bill; faults: Fault[]; close(): Promise<void> }>
 
 const AUTHORIZATION =
   'AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=h, Signature=s'
 const READS = new Set(['GetItem', 'BatchGetItem', 'Query'])
+const WRITES = new Set(['PutItem', 'UpdateItem', 'DeleteItem'])
 const MOST_WRITES = 100
 
 export async function startDynalite(): Promise<Dynalite> {
   const behind = dynalite({ createTableMs: 0, deleteTableMs: 0 })
   await new Promise<void>(resolve => behind.listen(0, '127.0.0.1', resolve))
   const url = `http://127.0.0.1:${(behind.address() as AddressInfo).port}`
-  const bill: Bill = { requests: {}, writeUnits: 0, readUnits: 0 }
+  const bill: Bill = { requests: {}, writeUnits: 0, readUnits: 0, exact: false }
   const { shared, alone } = turns()
   const seen = new Map<string, Answer>()
 
+  const indexes = new Map<string, Index[]>()
+
+  /** What a write costs in the indexes of its table, which hold keys only: dynalite does not say. */
+  async function askAndCountIndexes(operation: string, input: Json, factor = 1): Promise<Answer> {
+    if (!bill.exact) return ask(operation, input, factor)
+    const { TableName, Key, Item } = input as Written
+    const read = { TableName, Key: Key ?? { pk: Item?.pk, sk: Item?.sk }, ConsistentRead: true }
+    const { readUnits } = bill
+    const before = (await ask('GetItem', read)).body.Item as Json | undefined
+    const answered = await ask(operation, input, factor)
+    const after = (await ask('GetItem', read)).body.Item as Json | undefined
+    bill.readUnits = readUnits
+    for (const index of indexes.get(TableName) ?? []) {
+      const [was, is] = [before, after].map(item => {
+        const keys = index.KeySchema.map(({ AttributeName }) => item?.[AttributeName])
+        return keys.includes(undefined) ? '' : JSON.stringify(keys)
+      })
+      if (was !== is) bill.writeUnits += (was === '' ? 0 : 1) + (is === '' ? 0 : 1)
+    }
+    return answered
+  }
+
   async function ask(operation: string, input: Json, factor = 1): Promise<Answer> {
     const counts = !/Table/.test(operation)
+    if (operation === 'CreateTable') indexes.set(String(input.TableName), input.GlobalSecondaryIndexes as Index[])
     const response = await fetch(url, {
       method: 'POST',
       headers: {
@@ -41,14 +77,12 @@ export async function startDynalite(): Promise<Dynalite> {
         authorization: AUTHORIZATION,
         'x-amz-date': '20260101T000000Z',
       },
-      body: JSON.stringify(counts ? { ...input, ReturnConsumedCapacity: 'INDEXES' } : input),
+      body: JSON.stringify(counts ? { ...input, ReturnConsumedCapacity: 'TOTAL' } : input),
     })
     const { ConsumedCapacity, ...body } = (await response.json()) as Json & { ConsumedCapacity?: Consumed | Consumed[] }
     for (const consumed of [ConsumedCapacity ?? []].flat()) {
-      const table = consumed.Table?.CapacityUnits ?? 0
-      const indexes = consumed.CapacityUnits - table
       if (READS.has(operation)) bill.readUnits += consumed.CapacityUnits
-      else bill.writeUnits += factor * table + indexes
+      else bill.writeUnits += factor * consumed.CapacityUnits
     }
     return { status: response.status, body }
   }
@@ -74,8 +108,12 @@ export async function startDynalite(): Promise<Dynalite> {
       const { TableName } = written
       const Key = keyOf(written)
       const was = (await ask('GetItem', { TableName, Key, ConsistentRead: true })).body.Item
-      undo.unshift(() => (was ? ask('PutItem', { TableName, Item: was }) : ask('DeleteItem', { TableName, Key })))
-      const { status, body } = await ask(OPERATION[kind]!, written as Json, 2)
+      const restore = () => (was ? ask('PutItem', { TableName, Item: was }) : ask('DeleteItem', { TableName, Key }))
+      const { status, body } = await askAndCountIndexes(OPERATION[kind]!, { ...written }, 2)
+      const { writeUnits } = bill
+      if (kind === 'ConditionCheck' && was === undefined) await restore()
+      else undo.unshift(restore)
+      bill.writeUnits = writeUnits
       const condition = status === 400 && String(body.__type).endsWith('ConditionalCheckFailedException')
       if (status !== 200 && !condition) {
         for (const step of undo) await step()
@@ -93,10 +131,10 @@ export async function startDynalite(): Promise<Dynalite> {
     return { status: 400, body: { __type, message, CancellationReasons: reasons } }
   }
 
-  async function answer(request: IncomingMessage): Promise<Answer> {
-    const operation = String(request.headers['x-amz-target']).split('.')[1]!
+  async function answer(operation: string, request: IncomingMessage): Promise<Answer> {
     const input = JSON.parse(await text(request)) as Json
     bill.requests[operation] = (bill.requests[operation] ?? 0) + 1
+    if (WRITES.has(operation)) return shared(() => askAndCountIndexes(operation, input))
     if (operation !== 'TransactWriteItems') return shared(() => ask(operation, input))
     const token = String(input.ClientRequestToken)
     return alone(async () => {
@@ -106,14 +144,24 @@ export async function startDynalite(): Promise<Dynalite> {
     })
   }
 
+  const faults: Fault[] = []
   const front = createServer(async (request, response) => {
-    const { status, body } = await answer(request)
+    const operation = String(request.headers['x-amz-target']).split('.')[1]!
+    const fault = faults.find(one => one.operation === operation && one.times > 0)
+    if (fault !== undefined) fault.times--
+    const { status, body } =
+      fault === undefined || fault.what === 'lost' ? await answer(operation, request) : REFUSALS[fault.what]
+    if (fault?.what === 'lost') {
+      response.destroy()
+      return
+    }
     response.writeHead(status, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify(body))
   })
   await new Promise<void>(resolve => front.listen(0, '127.0.0.1', resolve))
   return {
     endpoint: `http://127.0.0.1:${(front.address() as AddressInfo).port}`,
     bill,
+    faults,
     async close() {
       front.closeAllConnections()
       await new Promise(resolve => front.close(resolve))
@@ -122,7 +170,23 @@ export async function startDynalite(): Promise<Dynalite> {
   }
 }
 
-type Consumed = Readonly<{ CapacityUnits: number; Table?: { CapacityUnits: number } }>
+type Consumed = Readonly<{ CapacityUnits: number }>
+type Index = Readonly<{ KeySchema: { AttributeName: string }[] }>
+
+const REFUSALS = {
+  throttled: {
+    status: 400,
+    body: { __type: 'com.amazonaws.dynamodb.v20120810#ThrottlingException', message: 'Rate exceeded' },
+  },
+  conflict: {
+    status: 400,
+    body: {
+      __type: 'com.amazonaws.dynamodb.v20120810#TransactionCanceledException',
+      message: 'Transaction cancelled [TransactionConflict]',
+      CancellationReasons: [{ Code: 'TransactionConflict' }],
+    },
+  },
+} as const satisfies Record<string, Answer>
 
 /** A check is an update that changes nothing. */
 const OPERATION: Readonly<Record<string, string>> = {

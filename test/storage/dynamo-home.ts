@@ -10,7 +10,8 @@ import { pollJobs } from './polled-job-queue.ts'
 
 const LEASE_TIME = 60_000
 
-export type DynamoHome = Home & Readonly<{ table: Table; scanRows: JobRows<ScanJob> }>
+export type DynamoHome = Home &
+  Readonly<{ table: Table; scanRows: JobRows<ScanJob>; deliveryRows: JobRows<DeliveryJob> }>
 
 export async function dynamoHome(): Promise<DynamoHome> {
   const table = await freshTable('records')
@@ -23,6 +24,7 @@ export async function dynamoHome(): Promise<DynamoHome> {
   return {
     table,
     scanRows,
+    deliveryRows,
     leaseTime: LEASE_TIME,
     now,
     async open() {
