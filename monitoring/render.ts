@@ -2,7 +2,7 @@
 //   node monitoring/render.ts [--check] [--out DIR] [--thresholds FILE] [--scale N] [--interval TIME]
 // Without --out the committed files, below this folder; --check writes nothing and fails when they differ from the
 // sources. A site renders to a folder of its own with its own thresholds; a drill shortens all times by --scale.
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ConfigError } from '../src/platform/config-errors.ts'
@@ -34,11 +34,12 @@ export function renderAll(settings: Settings): Map<string, string> {
   return new Map(RENDERERS.flatMap(render => [...render(settings)]))
 }
 
-/** Writes the files below `folder`. */
+/** Writes the files below `folder`, each at once: whoever reads one meanwhile never sees half of it. */
 export function writeFiles(files: ReadonlyMap<string, string>, folder: string): void {
   for (const [path, text] of files) {
     mkdirSync(dirname(join(folder, path)), { recursive: true })
-    writeFileSync(join(folder, path), text)
+    writeFileSync(join(folder, `${path}.new`), text)
+    renameSync(join(folder, `${path}.new`), join(folder, path))
   }
 }
 

@@ -2,7 +2,7 @@
 // either is there: plain JavaScript for Node 20 without dependencies. What is there already costs some milliseconds
 // and not a word. It never asks, and starts or stops no service of the system.
 //
-//   node scripts/setup.mjs [--for start|send|test] [--required] [--quiet] [--path DIRECTORIES]
+//   node scripts/setup.mjs [--for start|send|monitoring|test] [--required] [--quiet] [--path DIRECTORIES]
 //
 // Exit code 0 also when Debian packages cannot be had: the gateway then starts and mail waits. With --required
 // (tests) that is 1. Without npm packages nothing runs: always 1.
@@ -16,25 +16,28 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 
 /** Program to Debian package. */
 const DAEMONS = { clamd: 'clamav-daemon', rspamd: 'rspamd', 'redis-server': 'redis-server', unbound: 'unbound' }
+const MONITORING_PROGRAMS = {
+  prometheus: 'prometheus', // with promtool
+  'prometheus-alertmanager': 'prometheus-alertmanager', // with amtool
+}
 const TEST_PROGRAMS = {
   ...DAEMONS,
+  ...MONITORING_PROGRAMS,
   strace: 'strace',
   openssl: 'openssl',
   swaks: 'swaks',
   curl: 'curl',
   postfix: 'postfix', // a sending MTA, and smtp-sink
   dovecot: 'dovecot-lmtpd',
-  prometheus: 'prometheus', // with promtool
-  'prometheus-alertmanager': 'prometheus-alertmanager', // with amtool
   shellcheck: 'shellcheck',
   slapd: 'slapd',
   pflogsumm: 'pflogsumm',
   'fail2ban-regex': 'fail2ban',
 }
-const PROGRAMS = { start: DAEMONS, send: {}, test: TEST_PROGRAMS }
+const PROGRAMS = { start: DAEMONS, send: {}, monitoring: MONITORING_PROGRAMS, test: TEST_PROGRAMS }
 
 /** Debian packages without a program, which dpkg is asked about: TLS for swaks, AUTH for Postfix as a client. */
-const LIBRARIES = { start: [], send: [], test: ['libnet-ssleay-perl', 'libsasl2-modules'] }
+const LIBRARIES = { start: [], send: [], monitoring: [], test: ['libnet-ssleay-perl', 'libsasl2-modules'] }
 
 // As root, arguments: packages. Debian starts a daemon that it installs unless policy-rc.d says no; ours are started
 // by the gateway, with their own configuration. A policy that is there already stays as it is. Postfix and slapd are

@@ -1,8 +1,8 @@
 // Prepares the monitoring of a site, in one folder: its settings (thresholds.yaml, routing.yaml) and secrets, which are
 // made once and then are the site's, and what is rendered from them, which is written anew each time. Everything is read
 // before anything is written; a mistake in the settings is a ConfigError with its place and leaves the folder as it was.
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join, relative, resolve } from 'node:path'
 import { renderAll, writeFiles } from '../../monitoring/render.ts'
 import { installRouting } from '../../monitoring/routing/install.ts'
 import { loadRouting } from '../../monitoring/routing/settings.ts'
@@ -46,9 +46,9 @@ export async function setUpMonitoring(options: SetupOptions): Promise<Setup> {
   const settings = loadSettings(thresholds)
   loadRouting(routing, config)
   const files = new Map([...renderAll(settings)].filter(([path]) => !LEFT_OUT.test(path)))
-  rmSync(join(folder, 'prometheus', 'rules'), { recursive: true, force: true }) // none of an earlier version stays
   writeFiles(files, folder)
   const routed = installRouting({ out: folder, routing, thresholds })
+  removeOutdatedRules(folder, [...files.keys(), ...routed.map(file => relative(folder, file))])
   writeTargets(targetsOf(options, folder), folder)
   const { lines, problems } = await check(folder)
   return {
@@ -58,6 +58,15 @@ export async function setUpMonitoring(options: SetupOptions): Promise<Setup> {
       ...lines,
     ],
     problems,
+  }
+}
+
+/** Rules that an earlier version has written under a name that is no more. Those of the site's own stay. */
+function removeOutdatedRules(folder: string, written: readonly string[]): void {
+  for (const path of globSync('prometheus/rules/*.yml', { cwd: folder })) {
+    const file = join(folder, path)
+    if (!written.includes(path) && readFileSync(file, 'utf8').startsWith('# Written by `npm run monitoring`'))
+      rmSync(file)
   }
 }
 

@@ -63,7 +63,7 @@ async function told(
     if (Date.now() > until || waiting.every(({ failed }) => failed > 0)) {
       return waiting.map(({ kind, failed }) =>
         failed > 0
-          ? `${kind}: ${failed} attempts failed; Alertmanager’s log says why, see the address and its secret in routing.yaml`
+          ? `${kind}: ${failed} failed attempts; Alertmanager’s log says why, see the address and its secret in routing.yaml`
           : `${kind}: nothing was sent in time; is it silenced, or in hours of maintenance? amtool alert query`,
       )
     }

@@ -6,13 +6,13 @@ import { askPrometheus } from './prometheus.ts'
 import { type RuleText, rulesBelow } from './sources.ts'
 
 type LoadedRule = Readonly<{ name: string; type: 'alerting' | 'recording'; health: string; lastError?: string }>
-type LoadedGroup = Readonly<{ name: string; rules: readonly LoadedRule[] }>
+type LoadedGroup = Readonly<{ name: string; interval: number; rules: readonly LoadedRule[] }> // interval: seconds
 
 export type Rules = Check & Readonly<{ alerts: string }>
 
 /** `folder`: where `prometheus/rules/*.yml` are that ought to be loaded. */
 export async function checkRules(prometheus: string, folder: string): Promise<Rules> {
-  const expected = rulesBelow(folder)
+  const { expected, unreadable } = readRules(folder)
   const { groups } = await askPrometheus<{ groups: readonly LoadedGroup[] }>(prometheus, '/api/v1/rules')
   const refused = await refusedReload('Prometheus', prometheus, 'prometheus')
   const left = new Map<string, number>()
@@ -25,17 +25,22 @@ export async function checkRules(prometheus: string, folder: string): Promise<Ru
     return count <= 0
   })
   const ours = new Set(expected.map(({ group }) => group))
-  const sick = groups
-    .filter(({ name }) => ours.has(name))
-    .flatMap(({ name, rules }) => rules.flatMap(rule => (rule.health === 'ok' ? [] : [sickness(name, rule)])))
+  const own = groups.filter(({ name }) => ours.has(name))
+  const sick = own.flatMap(({ name, rules }) =>
+    rules
+      .filter(({ health }) => health === 'err')
+      .map(rule => `rule ${rule.name} (${name}) fails: ${rule.lastError ?? 'Prometheus does not say why'}`),
+  )
+  const waiting = await notEvaluated(prometheus, own)
   const lost = missing.length === 0 ? [] : [tellMissing(missing, folder)]
   const count = expected.length - missing.length
   const alerts = new Set(expected.filter(({ type }) => type === 'alerting').map(({ name }) => name))
   const gone = new Set(missing.filter(({ type }) => type === 'alerting').map(({ name }) => name))
   return {
     name: 'rules',
-    summary: `${count}/${expected.length} loaded${sick.length === 0 ? ', all healthy' : `, ${sick.length} not healthy`}`,
-    problems: [...refused, ...lost, ...sick],
+    summary: `${count}/${expected.length} loaded${sick.length === 0 ? ', none fails' : `, ${sick.length} not healthy`}`,
+    problems: [...refused, ...unreadable, ...lost, ...sick, ...waiting.problems],
+    notes: waiting.notes,
     alerts: `${alerts.size - gone.size}/${alerts.size}`,
   }
 }
@@ -53,9 +58,26 @@ export async function refusedReload(name: string, url: string, prefix: string): 
 
 const keyOf = (group: string, { name, type }: Pick<LoadedRule, 'name' | 'type'>) => `${group}/${type}/${name}`
 
-function sickness(group: string, { name, health, lastError = '' }: LoadedRule): string {
-  if (health === 'unknown') return `rule ${name} (${group}) has not been evaluated yet: try again in a minute`
-  return `rule ${name} (${group}) fails: ${lastError}`
+/** Groups without an evaluation yet: usual for those of an hour in a server that has just been started. */
+async function notEvaluated(prometheus: string, groups: readonly LoadedGroup[]) {
+  type Info = Readonly<{ startTime: string }>
+  const { startTime } = await askPrometheus<Info>(prometheus, '/api/v1/status/runtimeinfo')
+  const runs = (Date.now() - Date.parse(startTime)) / 1000
+  const waiting = groups.filter(({ rules }) => rules.some(({ health }) => health === 'unknown'))
+  const tell = ({ name, interval }: LoadedGroup) => `group ${name} is evaluated every ${interval} s, and was not yet`
+  const overdue = (group: LoadedGroup) => runs > 2 * group.interval
+  return {
+    problems: waiting.filter(overdue).map(group => `${tell(group)}: is Prometheus overloaded? See its log`),
+    notes: waiting.filter(group => !overdue(group)).map(tell),
+  }
+}
+
+function readRules(folder: string): { expected: RuleText[]; unreadable: string[] } {
+  try {
+    return { expected: rulesBelow(folder), unreadable: [] }
+  } catch (error) {
+    return { expected: [], unreadable: [(error as Error).message] }
+  }
 }
 
 function tellMissing(missing: readonly RuleText[], folder: string): string {

@@ -1,22 +1,21 @@
 // Every query of every panel, asked of a real Prometheus with the real rules: none is refused, and once mail flows none
 // is empty. Windows and waits are shortened as in a drill; the week that baselines need is written into its database.
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { type Prometheus, startPrometheus } from '../../local/drill/prometheus.ts'
 import { type CheckedQuery, checkPanels, type PanelQuery, panelQueries } from '../../monitoring/panel-check.ts'
-import { SEASONAL } from '../../monitoring/rules/records.ts'
 import { renderRules } from '../../monitoring/rules/render.ts'
 import { DEFAULT_SETTINGS } from '../../monitoring/thresholds.ts'
 import { silentLog } from '../../src/platform/log.ts'
 import { startScrapeTarget } from './dashboards-scraped.ts'
 import { BOARDS } from './dashboards-static.ts'
+import { writeHistory } from './history.ts'
 
 const SCALE = 0.01
-const DAY = 86_400 * SCALE
 const queries = panelQueries(BOARDS)
 
 let dir: string
@@ -27,7 +26,8 @@ beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'elemta-panels-'))
   execFileSync('chmod', ['755', dir])
   target = await startScrapeTarget()
-  writeHistory(join(dir, 'prometheus', 'data'))
+  writeHistory(join(dir, 'prometheus', 'data'), SCALE)
+  execFileSync('chmod', ['-R', 'a+rwX', join(dir, 'prometheus')])
   prometheus = await startPrometheus({ dir, files: configuration(target.port), log: silentLog })
 })
 
@@ -97,21 +97,4 @@ function configuration(port: number): Record<string, string> {
     }),
     ...Object.fromEntries([...rules].map(([path, text]) => [path.replace('prometheus/', ''), text])),
   }
-}
-
-/** A week of levels, at the pace of the shortened days, as Prometheus keeps them on disk. */
-function writeHistory(data: string): void {
-  mkdirSync(data, { recursive: true })
-  const now = Math.floor(Date.now() / 1000)
-  const lines = SEASONAL.flatMap(what => [
-    `# TYPE elemta:${what}:level1h gauge`,
-    ...Array.from({ length: Math.ceil((8 * DAY) / 60) }, (_, minute) => {
-      const time = now - 8 * DAY + minute * 60
-      return `elemta:${what}:level1h ${100 + (minute % 7)} ${Math.round(time)}`
-    }),
-  ])
-  const file = join(dir, 'history.txt')
-  writeFileSync(file, `${lines.join('\n')}\n# EOF\n`)
-  execFileSync('promtool', ['tsdb', 'create-blocks-from', 'openmetrics', file, data], { stdio: 'pipe' })
-  execFileSync('chmod', ['-R', 'a+rwX', join(dir, 'prometheus')])
 }
