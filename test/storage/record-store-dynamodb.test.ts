@@ -1,3 +1,8 @@
+import { expect, test } from 'vitest'
+import { mintQueueId } from '../../src/mail/queue-id.ts'
+import { createDynamoRecordStore } from '../../src/storage/record-store-dynamodb.ts'
+import type { Table } from '../../src/storage/table-dynamodb.ts'
+import { acceptedEvent, acceptedMessage } from '../contract/home.ts'
 import { recipientClaimsContract } from '../contract/recipient-claims.ts'
 import { recipientListsContract } from '../contract/recipient-lists.ts'
 import { recordRemovalContract } from '../contract/record-removal.ts'
@@ -8,3 +13,29 @@ recordStoreContract(dynamoHome)
 recipientClaimsContract(dynamoHome)
 recipientListsContract(dynamoHome)
 recordRemovalContract(dynamoHome)
+
+test('a removal that breaks off leaves a record, which the next one removes', async () => {
+  const home = await dynamoHome()
+  const broken: Table = {
+    ...home.table,
+    removeAll: keys =>
+      keys.some(({ sk }) => sk === 'M') ? Promise.reject(new Error('the power is gone')) : home.table.removeAll(keys),
+  }
+  const { records } = await home.open()
+  const hasContent = async () => false
+  const message = acceptedMessage({ queueId: mintQueueId(home.now()), acceptedAt: home.now() })
+  await records.create(message, acceptedEvent(home.now()))
+  const recipient = 'user@example.com'
+  await records.note(message.queueId, [acceptedEvent(home.now())], [{ recipient, state: 'delivered' }])
+  await home.advance(1)
+  const breaking = createDynamoRecordStore({ table: broken, hasContent })
+  await expect(breaking.forget(home.now(), { limit: 9 })).rejects.toThrow('the power is gone')
+  expect(await records.get(message.queueId)).toEqual({
+    message,
+    recipients: [],
+    events: [acceptedEvent(home.now() - 1)],
+  })
+  expect(await records.forget(home.now(), { limit: 9 })).toEqual({ forgotten: 1 })
+  expect(await home.table.query({ partition: `Q#${message.queueId}` })).toEqual([])
+  expect((await records.tally()).states.delivered).toBe(1)
+})
