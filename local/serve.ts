@@ -1,6 +1,5 @@
 // The embedded home: one process on one machine. Wires the stages to SQLite and disk, starts the scanners that nobody
 // runs, and takes everything down in the order in which mail flows. Decisions are made elsewhere.
-import { openEmbedded, openPolicyStore } from '../src/backends.ts'
 import { createApi } from '../src/console/api.ts'
 import { mintOperatorToken, publishOperatorAccess } from '../src/console/operator-token.ts'
 import { type Check, startOpsServer } from '../src/console/ops-server.ts'
@@ -22,9 +21,10 @@ import { startSweeper } from '../src/spool/sweep.ts'
 import { programVersion } from './build-info.ts'
 import { type RunningCanary, startCanaryFor } from './canary/start.ts'
 import { createEdge, type Edge } from './edge.ts'
+import { openHome } from './home.ts'
 import { gatewayTargets, siteFolder, writeTargets } from './monitoring/targets.ts'
 import { takenAtOnce, tellChanges } from './reload.ts'
-import type { Role } from './roles.ts'
+import { ROLES, type Role } from './roles.ts'
 import { type EmbeddedScanners, startEmbeddedScanners } from './scanners.ts'
 import { type Delivery, type Parts, startDelivery, startScanning } from './stages.ts'
 
@@ -42,7 +42,8 @@ export type Gateway = Readonly<{
   stop(): Promise<void>
 }>
 
-const SWEEP_INTERVAL = 1000
+/** A look costs nothing on our own disk, and money elsewhere. */
+const SWEEP_INTERVAL = { embedded: 1000, aws: 15_000 } as const
 const LEDGER_INTERVAL = 60_000
 const SCANNERS_STARTING: Check = { name: 'scanners', state: 'failed', detail: 'being started; mail waits' }
 const DRAIN_TIME = 20_000
@@ -52,8 +53,9 @@ export async function serve(initial: Config, { roles, log }: { roles: readonly R
   let config = initial
   const now = Date.now
   const metrics = createMetrics({ process: true })
-  metrics.buildInfo.set({ version: programVersion(), home: 'embedded' }, 1)
-  const backends = await openEmbedded({ dataDir: config.data_dir, reserve: config.limits.disk_reserve, now, log })
+  const home = await openHome(config, { now, log })
+  metrics.buildInfo.set({ version: programVersion(), home: home.name }, 1)
+  const { backends } = home
   const undo: (() => Promise<unknown>)[] = [() => backends.close()]
   let ingress: Ingress | undefined
   let edge: Edge | undefined
@@ -72,7 +74,7 @@ export async function serve(initial: Config, { roles, log }: { roles: readonly R
   }
 
   try {
-    const store = await openPolicyStore({ dataDir: config.data_dir, log })
+    const store = await home.openPolicyStore()
     undo.push(() => store.close())
     const parts: Parts = { config, backends, store, log, metrics, now }
     const refreshLedger = () =>
@@ -80,8 +82,9 @@ export async function serve(initial: Config, { roles, log }: { roles: readonly R
     await refreshLedger()
     const ledger = setInterval(refreshLedger, LEDGER_INTERVAL)
     undo.push(async () => clearInterval(ledger))
-    const sweeper = startSweeper(backends, now, SWEEP_INTERVAL, log)
+    const sweeper = startSweeper(backends, now, SWEEP_INTERVAL[home.name], log)
     undo.push(() => sweeper.stop())
+    if (roles.length === ROLES.length && home.startLeftBehind !== undefined) undo.push(home.startLeftBehind().stop)
     const token = mintOperatorToken()
     const operating = { backends, now, log, metrics, alone: sweeper.alone, resume: () => delivery?.resume() }
     const releaseKey = () => readReleaseKey(config.data_dir)

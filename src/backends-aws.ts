@@ -16,6 +16,7 @@ import { createJobRows } from './storage/job-rows-dynamodb.ts'
 import { createS3MessageStore, type S3MessageStore } from './storage/message-store-s3.ts'
 import type { PolicyStore } from './storage/policy-store.ts'
 import { createDynamoPolicyStore } from './storage/policy-store-dynamodb.ts'
+import { partitionOf } from './storage/record-keys-dynamodb.ts'
 import { createDynamoRecordStore } from './storage/record-store-dynamodb.ts'
 import { openTable } from './storage/table-dynamodb.ts'
 import { createWakeUpQueue } from './storage/wake-ups-sqs.ts'
@@ -52,6 +53,8 @@ export type AwsBackends = Backends &
     messages: S3MessageStore
     scanJobs: SqsJobQueue<ScanJob>
     deliveryJobs: SqsJobQueue<DeliveryJob>
+    /** Whether a message has jobs, leased or not, dead or not. */
+    hasJobs(queueId: string): Promise<boolean>
   }>
 
 /** A request that has no answer by then has failed, and is tried again or means "later". */
@@ -101,6 +104,8 @@ export async function openAws(options: AwsOptions): Promise<AwsBackends> {
   const deliveryJobs = jobQueue<DeliveryJob>('delivery', place.deliveryQueues)
   let closing: Promise<void> | undefined
 
+  const jobsOf = (queueId: string) => ({ partition: partitionOf(queueId), prefix: 'J#' })
+
   async function inOrder(...writes: readonly (() => Promise<unknown>)[]): Promise<void> {
     for (const write of writes) await write()
   }
@@ -117,6 +122,7 @@ export async function openAws(options: AwsOptions): Promise<AwsBackends> {
     deliveryJobs,
     together: inOrder,
     provisionally: inOrder,
+    hasJobs: async queueId => (await table.query({ ...jobsOf(queueId), limit: 1 })).length > 0,
     close() {
       closing ??= close()
       return closing

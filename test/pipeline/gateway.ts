@@ -5,8 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { stringify } from 'yaml'
-import { openEmbeddedReadOnly, type ReadOnlyBackends } from '../../src/backends.ts'
+import { openHomeReadOnly } from '../../local/home.ts'
+import type { ReadOnlyBackends } from '../../src/backends.ts'
 import type { MessageRecord, RecipientState } from '../../src/mail/record.ts'
+import { loadConfig } from '../../src/platform/config-load.ts'
 import { type Ledger, readLedger } from '../../src/spool/ledger.ts'
 import { formatTrace } from '../../src/spool/trace.ts'
 import { elemta, type LogLine, type Program, type RunOptions, startProgram } from './program.ts'
@@ -76,7 +78,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
   }
   const url = (path: string) => `http://127.0.0.1:${ready.ops.port}${path}`
   const read = async <T>(use: (reader: ReadOnlyBackends) => Promise<T>): Promise<T> => {
-    const reader = await openEmbeddedReadOnly({ dataDir: join(directory, 'data'), now: Date.now })
+    const reader = await openHomeReadOnly(loadConfig(configFile), Date.now)
     try {
       return await use(reader)
     } finally {
