@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ConfigError } from '../src/platform/config-errors.ts'
 import { parseDuration } from '../src/platform/config-units.ts'
+import { renderAlertsDoc } from './alerts-doc.ts'
 import { renderDashboards } from './dashboards/render.ts'
 import { renderDownsampling } from './downsampling.ts'
 import { renderMetricsDoc } from './metrics-doc.ts'
@@ -70,7 +71,9 @@ function main(): number {
   const files = renderAll({ ...site, timing })
   // The documentation is of what is shipped: what a site renders for itself says nothing of it.
   const isShipped = values.out === import.meta.dirname
-  if (isShipped) for (const [path, text] of renderMetricsDoc(files)) files.set(path, text)
+  if (isShipped) {
+    for (const [path, text] of [...renderMetricsDoc(files), ...renderAlertsDoc(site)]) files.set(path, text)
+  }
   if (!values.check) {
     writeFiles(files, values.out)
     console.log(`${files.size} files written below ${values.out}`)
