@@ -3,6 +3,7 @@
 // naming the path of its key: `cdk synth` then stops before anything is made. Rules that concern several keys are in
 // deployment-rules.ts; what the mail system itself is told is written by gateway-config.ts.
 import { z } from 'zod'
+import { settingsSchema } from '../monitoring/thresholds.ts'
 import { contradictions } from './deployment-rules.ts'
 
 /** What Fargate offers: vCPU units to MiB, from–to in steps. */
@@ -162,6 +163,11 @@ const settings = z.strictObject({
       critical: z.array(email).default([]).describe('Who gets e-mail about what needs someone now'),
       warning: z.array(email).default([]).describe('… and about the rest'),
       slack: z.boolean().default(false).describe('To the webhook in the secret SlackWebhook'),
+      runbooks: z
+        .url({ protocol: /^https?$/, error: 'expected an address such as https://example.com/runbooks' })
+        .optional()
+        .describe('Where monitoring/runbooks can be read: alerts link <this>/<AlertName>.md'),
+      thresholds: settingsSchema.shape.thresholds.describe('As thresholds of monitoring/thresholds.example.yaml'),
     })
     .prefault({}),
   grafana: z

@@ -3,7 +3,9 @@
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib'
 import type { IVpc } from 'aws-cdk-lib/aws-ec2'
 import { Cluster, ContainerInsights, type ICluster } from 'aws-cdk-lib/aws-ecs'
+import type { IFunction } from 'aws-cdk-lib/aws-lambda'
 import type { Construct } from 'constructs'
+import { type AlarmTopics, watchFunctions, watchLoadBalancer } from './constructs/cloudwatch-alarms.ts'
 import type { MetricsTarget } from './constructs/collector.ts'
 import { DeliveryLambda } from './constructs/delivery-lambda.ts'
 import { DeliveryService } from './constructs/delivery-service.ts'
@@ -26,13 +28,14 @@ export type PipelineStackProps = StackProps &
     storage: Storage
     secrets: Secrets
     metrics: MetricsTarget
+    alarms: AlarmTopics
   }>
 
 export class PipelineStack extends Stack {
   readonly ingress: SmtpIngress
 
   constructor(scope: Construct, id: string, props: PipelineStackProps) {
-    const { settings, vpc, ingressAddresses, storage, secrets, metrics, ...stackProps } = props
+    const { settings, vpc, ingressAddresses, storage, secrets, metrics, alarms, ...stackProps } = props
     super(scope, id, stackProps)
     // Backlog per task counts running tasks by Container Insights.
     const made = new Cluster(this, 'Cluster', {
@@ -51,9 +54,13 @@ export class PipelineStack extends Stack {
     const valkey = settings.cache === 'valkey' ? new Valkey(this, 'Valkey', { vpc }) : undefined
     new ScannerService(this, 'Scanners', { ...parts, valkey })
     new SignatureMirror(this, 'Signatures', parts)
-    if (settings.delivery.runsOn === 'lambda') new DeliveryLambda(this, 'Delivery', parts)
-    else new DeliveryService(this, 'Delivery', parts)
-    new Sweepers(this, 'Sweepers', parts)
+    const functions: Record<string, IFunction> = {}
+    if (settings.delivery.runsOn === 'lambda') {
+      functions.Deliver = new DeliveryLambda(this, 'Delivery', parts).function as IFunction
+    } else new DeliveryService(this, 'Delivery', parts)
+    for (const made of new Sweepers(this, 'Sweepers', parts).functions) functions[made.node.id] = made as IFunction
+    watchLoadBalancer(this, alarms, this.ingress.targetGroups)
+    watchFunctions(this, alarms, functions)
     this.tellNext(settings)
   }
 

@@ -40,6 +40,7 @@ export function createStacks(app: App, settings: DeploymentSettings): Stacks {
     storage,
     secrets,
     metrics: monitoring.metrics,
+    alarms: monitoring.alarms,
   })
   for (const [key, value] of Object.entries({ 'elemta:stage': stage, ...tags })) Tags.of(app).add(key, value)
   return { network, data, monitoring, pipeline }

@@ -2,6 +2,7 @@
 // function and again after a failure. An error is thrown: Lambda tries twice more, then the message lies in
 // the dead-letter queue.
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { NOTIFY_SLACK_ENVIRONMENT } from '../../monitoring/aws/function-contracts.ts'
 import { environment } from '../../src/platform/environment.ts'
 import { parseNotice } from './notice.ts'
 import { type PostOptions, postToSlack } from './post.ts'
@@ -10,9 +11,6 @@ import { slackMessage } from './slack-message.ts'
 
 type SnsEvent = Readonly<{ Records: readonly Readonly<{ Sns: Readonly<{ Subject?: string; Message: string }> }>[] }>
 type Context = Readonly<{ getRemainingTimeInMillis?: () => number }>
-
-/** What the function is told by its environment. */
-export const NOTIFY_SLACK_ENVIRONMENT = { webhookSecret: 'SLACK_WEBHOOK_SECRET_ARN' } as const
 
 export type NotifySlack = (event: SnsEvent, context?: Context) => Promise<void>
 

@@ -1,23 +1,11 @@
 // Lambda: the custom resource that fills an Amazon Managed Grafana workspace at each deployment. CloudFormation waits for
 // an answer at a URL that it gives: every event is answered, a failure with its reason, or the stack would hang for an
 // hour. Deleting leaves the content: it goes with the workspace.
+import type { GrafanaContentProperties } from '../../monitoring/aws/function-contracts.ts'
 import type { DataSource, GrafanaContent } from '../../monitoring/aws/grafana.ts'
 import { withAccessToken } from './access-token.ts'
 import { provision } from './provision.ts'
 import { signedFetch } from './signed-fetch.ts'
-
-/** What the custom resource says. A change of any of it is a reason to provision again. */
-export type GrafanaContentProperties = Readonly<{
-  workspaceId: string
-  /** https://grafana.<region>.amazonaws.com */
-  grafanaService: string
-  /** https://g-….grafana-workspace.<region>.amazonaws.com */
-  workspaceUrl: string
-  /** Where folder and dashboards lie as JSON. */
-  contentUrl: string
-  /** As JSON: CloudFormation makes every value a string. */
-  dataSources: string
-}>
 
 export type CustomResourceEvent = Readonly<{
   RequestType: 'Create' | 'Update' | 'Delete'
