@@ -43,7 +43,7 @@ type Write = () => Promise<unknown>
 /** The handler for the worker loop on the delivery queue. */
 export function createDeliveryHandler(options: DeliveryHandlerOptions) {
   const { backends, deliverer, reporter, claimTime, now, log, metrics } = options
-  const { records, messages, deliveryJobs, together } = backends
+  const { records, messages, deliveryJobs, provisionally } = backends
 
   function current(): DeliveryHandlerOptions {
     if (options.clock?.believed() !== false) return options
@@ -134,7 +134,9 @@ export function createDeliveryHandler(options: DeliveryHandlerOptions) {
       const events = [...ends.map(eventOf(at)), ...releasedEvents(job, ends, at)]
       for (const one of ends) tell(record!, job, one, options)
       try {
-        await together(
+        // The process may die right behind the next hop's answer: that must not wait for a sync. What a power cut undoes
+        // is done again.
+        await provisionally(
           ...(reports?.store ?? []),
           ...(ends.length === 0 ? [] : [() => records.note(queueId, events, ends.map(changeOf))]),
           ...(reports?.note ?? []),

@@ -1,7 +1,8 @@
 // The one worker loop: lease, run, settle; drain on demand. What a job means is the handler's business.
 // A handler that throws gives its job back with a growing delay; a job whose worker died is handed out again by the
 // queue. After `maxTries` a job goes to the dead letters with its reason. A job that was tried before is suspected of
-// killing its worker and begins alone; other suspects are given back before it begins, without counting as tried. So
+// killing its worker and begins alone; until then this is no
+// try, and other suspects are given back. So
 // the innocent ones around it do not share its fate. One that still lives after a while is only slow: then the others
 // go on beside it, or a next hop that hangs would hold up everybody's mail.
 import type { Job } from '../mail/job.ts'
@@ -80,6 +81,15 @@ export function startWorker<J extends Job>(options: WorkerOptions<J>): Worker {
     return work
   }
 
+  async function startAlone(lease: Lease<J>): Promise<void> {
+    const { queueId } = lease.job
+    const begins = await queue.begin(lease).catch(error => {
+      log.warn({ queueId, stage, error: String(error) }, 'lease-not-renewed')
+      return false
+    })
+    if (begins) await start(lease)
+  }
+
   async function loop(): Promise<void> {
     while (!stopping.signal.aborted) {
       if (running.size >= concurrency) {
@@ -95,7 +105,7 @@ export function startWorker<J extends Job>(options: WorkerOptions<J>): Worker {
       const [suspect, ...others] = leases.filter(({ tries }) => tries > 1)
       if (suspect === undefined) continue
       await atMost(aloneTime, Promise.all([...others.map(giveBack), ...running]))
-      await atMost(aloneTime, stopping.signal.aborted ? giveBack(suspect) : start(suspect))
+      await atMost(aloneTime, stopping.signal.aborted ? giveBack(suspect) : startAlone(suspect))
     }
     await Promise.all(running)
   }

@@ -3,6 +3,8 @@
 // Handing out is not synced (a power cut then hands out once more); everything else is durable when it resolves.
 // Waiting costs nothing: `lease` is woken by what this process enqueues, and by one timer for the next visible time.
 // A job that is enqueued while somebody waits goes in as leased to him: one write less, and no wait for it.
+// A job that was tried before counts as tried again once it has begun: until then its row says so, and whoever becomes
+// the spool's next owner takes the try back.
 // Of each priority the first in line are found in the index; every fourth turn is for whoever waits longest.
 import { randomBytes } from 'node:crypto'
 import type { Job } from '../mail/job.ts'
@@ -39,20 +41,21 @@ export function createSqliteJobQueue<J extends Job>({
   const firstOf = (priority: Priority) => `SELECT * FROM (SELECT seq, visible_at, priority FROM ${table}
     WHERE dead = 0 AND priority = ${RANK[priority]} AND visible_at <= ?2 ORDER BY visible_at, seq LIMIT ?3)`
   const lease = (order: string) => `UPDATE ${table}
-    SET visible_at = ?1, tries = tries + 1, token = hex(randomblob(8))
+    SET visible_at = ?1, tries = tries + begun, begun = tries = 0, token = hex(randomblob(8))
     WHERE seq IN (SELECT seq FROM (${PRIORITIES.map(firstOf).join(' UNION ALL ')}) ORDER BY ${order} LIMIT ?3)
     RETURNING seq, priority, tries, enqueued_at, token, doc`
   const LEASE_OLDEST = lease('visible_at, seq')
   const LEASE_URGENT = lease('priority DESC, visible_at, seq')
   const EXTEND = `UPDATE ${table} SET visible_at = ? WHERE id = ? AND token = ? RETURNING seq`
+  const BEGIN = `UPDATE ${table} SET begun = 1 WHERE id = ? AND token = ? RETURNING seq`
   const DONE = `DELETE FROM ${table} WHERE id = ? AND token = ?`
-  const RETRY = `UPDATE ${table} SET token = NULL, visible_at = ?, reason = ? WHERE id = ? AND token = ?`
+  const RETRY = `UPDATE ${table} SET token = NULL, begun = 1, visible_at = ?, reason = ? WHERE id = ? AND token = ?`
   const NARROW = `UPDATE ${table} SET recipients = ?, doc = json_set(doc, '$.recipients', json(?))
     WHERE id = ? AND token = ?`
-  const RELEASE = `UPDATE ${table} SET token = NULL, visible_at = enqueued_at, tries = tries - 1
+  const RELEASE = `UPDATE ${table} SET token = NULL, begun = 1, visible_at = enqueued_at, tries = tries - 1
     WHERE id = ? AND token = ?`
-  const DEAD_LETTER = `UPDATE ${table} SET token = NULL, dead = 1, reason = ? WHERE id = ? AND token = ?`
-  const LEASE_OF = `UPDATE ${table} SET visible_at = ?, tries = tries + 1, token = hex(randomblob(8)), dead = 0
+  const DEAD_LETTER = `UPDATE ${table} SET token = NULL, begun = 1, dead = 1, reason = ? WHERE id = ? AND token = ?`
+  const LEASE_OF = `UPDATE ${table} SET visible_at = ?, tries = tries + begun, begun = tries = 0, token = hex(randomblob(8)), dead = 0
     WHERE id > ? || '/' AND id < ? || '0' AND (dead = 1 OR token IS NULL OR visible_at <= ?)
     RETURNING tries, enqueued_at, token, doc`
   const REDRIVE = `UPDATE ${table} SET dead = 0, tries = 0, reason = NULL, visible_at = ? WHERE id = ? AND dead = 1
@@ -175,6 +178,11 @@ export function createSqliteJobQueue<J extends Job>({
       return rows.length > 0
     },
 
+    async begin({ job, token }) {
+      const [rows = []] = await writer.run([{ sql: BEGIN, params: [job.id, token] }], { durable: false })
+      return rows.length > 0
+    },
+
     async done({ job, token }) {
       await write(DONE, job.id, token)
     },
@@ -261,9 +269,11 @@ export function tallyJobs(reader: Reader, table: JobTable, now: number): QueueTa
   }
 }
 
-/** Nobody holds a lease any more: for a process that has just become the only owner. Tries stay. */
+/** Nobody holds a lease any more: for a process that has just become the only owner. The tries of what had begun stay. */
 export function voidLeases(table: JobTable, now: number): Operation {
-  return { sql: `UPDATE ${table} SET token = NULL, visible_at = ? WHERE dead = 0 AND token IS NOT NULL`, params: [now] }
+  const sql = `UPDATE ${table} SET token = NULL, visible_at = ?, tries = tries - (begun = 0), begun = 1
+    WHERE dead = 0 AND token IS NOT NULL`
+  return { sql, params: [now] }
 }
 
 function leaseOf<J extends Job>(row: SqlRow): Lease<J> {

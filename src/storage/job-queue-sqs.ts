@@ -140,6 +140,9 @@ export function createSqsJobQueue<J extends Job>(options: SqsJobQueueOptions<J>)
       return kept
     },
 
+    // Tries are counted where jobs are handed out: there is no next owner who could take one back.
+    begin: rows.extend,
+
     async done(lease) {
       if (await rows.done(lease)) forget(lease)
       else letGo(lease)

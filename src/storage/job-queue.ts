@@ -32,6 +32,11 @@ export interface JobQueue<J extends Job> {
   enqueue(job: J): Promise<void>
   /** Up to `max` jobs, by priority and then oldest first; waits until there is one. Resolves empty only once `signal` is aborted. */
   lease(max: number, signal: AbortSignal): Promise<Lease<J>[]>
+  /**
+   * A job that was tried before begins now: from here on the lease counts as a try, should its worker die. False when
+   * the lease is lost. Adapters that cannot tell count from the handing out.
+   */
+  begin(lease: Lease<J>): Promise<boolean>
   /** Starts the lease's time again; false when the lease is lost: stop working on the job. */
   extend(lease: Lease<J>): Promise<boolean>
   /** The job is finished and leaves the queue. A lost lease changes nothing. */

@@ -48,7 +48,14 @@ export function createDiskMessageStore({ writer, reader, files, checkRoom }: Par
 
     async remove(queueId) {
       const [rows = []] = await writer.run([{ sql: REMOVE, params: [queueId] }])
-      if (rows[0]?.in_file === 1) await removeFile(files.path(queueId))
+      if (rows[0]?.in_file !== 1) return
+      // As part of a write that is not durable the row may come back, and needs its file: so it is synced first. When
+      // that fails the next start sees to the file.
+      const isSafe = await writer.run([]).then(
+        () => true,
+        () => false,
+      )
+      if (isSafe) await removeFile(files.path(queueId))
     },
   }
 }

@@ -7,9 +7,10 @@ import { isFinal, RECIPIENT_STATES } from '../mail/record.ts'
 import { FROM_1_TO_2, LISTED_INDEXES } from './migration-2-sqlite.ts'
 import { COUNTERS, FROM_2_TO_3, openJobsIndex } from './migration-3-sqlite.ts'
 import { FROM_3_TO_4 } from './migration-4-sqlite.ts'
+import { FROM_4_TO_5 } from './migration-5-sqlite.ts'
 import { SpoolError } from './spool-error.ts'
 
-const SCHEMA_VERSION = 4
+const SCHEMA_VERSION = 5
 
 /** A full check reads every page; beyond this size it would keep a restart waiting (about a second per GiB). */
 const FULL_CHECK_BYTES = 1024 ** 3
@@ -33,7 +34,8 @@ const jobTable = (name: string) => `
     dead INTEGER NOT NULL DEFAULT 0,
     reason TEXT,
     doc TEXT NOT NULL,
-    priority INTEGER NOT NULL DEFAULT 0
+    priority INTEGER NOT NULL DEFAULT 0,
+    begun INTEGER NOT NULL DEFAULT 1
   ) STRICT;
   ${openJobsIndex(name)}
   CREATE INDEX ${name}_dead ON ${name} (recipients) WHERE dead = 1;`
@@ -102,7 +104,7 @@ export function createDatabase(path: string): void {
 }
 
 /** What leads from a version to the next one, each a transaction of its own. */
-const MIGRATIONS: Readonly<Record<number, string>> = { 1: FROM_1_TO_2, 2: FROM_2_TO_3, 3: FROM_3_TO_4 }
+const MIGRATIONS: Readonly<Record<number, string>> = { 1: FROM_1_TO_2, 2: FROM_2_TO_3, 3: FROM_3_TO_4, 4: FROM_4_TO_5 }
 
 /** Brings the database of an older version up to date; a crash leaves the old version or the new one. */
 export function migrateDatabase(path: string): void {

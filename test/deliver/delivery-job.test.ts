@@ -111,7 +111,8 @@ test('an outcome that could not be written down keeps the job, whatever came aft
   let writes = 0
   const failing: Backends = {
     ...backends,
-    together: (...all) => (++writes === 1 ? Promise.reject(new Error('disk full')) : backends.together(...all)),
+    provisionally: (...all) =>
+      ++writes === 1 ? Promise.reject(new Error('disk full')) : backends.provisionally(...all),
   }
   const delivery = deliver(
     queueId,

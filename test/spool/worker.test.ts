@@ -150,6 +150,24 @@ test('a job that kills its process goes to the dead letters, and takes none of t
   expect(await readLedger(backends)).toMatchObject({ accepted: 6, delivered: 5, imbalance: 0 })
 })
 
+test('a suspect that had not begun when its process was killed has not been tried', async () => {
+  const suspects = [await accept(), await accept()]
+  for (const lease of await backends.scanJobs.lease(2, new AbortController().signal)) {
+    await backends.scanJobs.retry(lease, 0, 'died')
+  }
+  // New, so it begins at once; the suspects wait for its end, which is everybody's.
+  const poison = await accept()
+  await backends.close()
+  const args = [new URL('./poison.ts', import.meta.url).pathname, `${directory}/data`, poison]
+  await expect(promisify(execFile)(process.execPath, args)).rejects.toMatchObject({ signal: 'SIGKILL' })
+
+  backends = await open()
+  const leases = await backends.scanJobs.lease(9, new AbortController().signal)
+  const triesOf = (queueId: string) => leases.find(({ job }) => job.queueId === queueId)?.tries
+  expect(suspects.map(triesOf)).toEqual([2, 2])
+  expect(triesOf(poison)).toBe(2)
+})
+
 test('draining lets what is in work end, and begins nothing more', async () => {
   const begun: string[] = []
   let finish = () => {}

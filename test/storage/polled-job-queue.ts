@@ -46,6 +46,7 @@ export function pollJobs<J extends Job>(rows: JobRows<J>, now: () => number): Jo
       wake()
       return []
     },
+    begin: rows.extend,
     extend: rows.extend,
     async done(lease) {
       await rows.done(lease)
