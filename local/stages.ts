@@ -1,36 +1,20 @@
-// The stages behind the ingress as the embedded home runs them: workers on their queues, made from the configuration.
-import { createDeliverer, type Deliverer } from '../src/deliver/deliverer.ts'
-import { createDeliveryHandler } from '../src/deliver/delivery-job.ts'
-import { createReporter } from '../src/deliver/report.ts'
-import { createSink } from '../src/deliver/sink.ts'
-import { createRelayControl } from '../src/ingress/relay-control.ts'
+// The stages behind the ingress as a process runs them: workers on their queues, made from the configuration.
 import { releaseFault } from '../src/mail/release.ts'
-import { createClockWatch } from '../src/platform/clock-watch.ts'
-import { type Config, enabledPlugin } from '../src/platform/config.ts'
-import { createDns } from '../src/platform/dns.ts'
+import { enabledPlugin } from '../src/platform/config.ts'
 import { createLimit } from '../src/platform/limit.ts'
-import { type Log, silentLog } from '../src/platform/log.ts'
-import type { Metrics } from '../src/platform/metrics.ts'
+import { silentLog } from '../src/platform/log.ts'
 import { createBeforeQueueScan } from '../src/scan/before-queue.ts'
 import { createScanHandler } from '../src/scan/scan-job.ts'
 import { createSignatureWatch } from '../src/scan/signature-watch.ts'
 import { createGiveUp } from '../src/spool/dead-letter.ts'
 import { readReleaseKey } from '../src/spool/release-key.ts'
 import { startWorker } from '../src/spool/worker.ts'
-import type { Backends } from '../src/storage/backends.ts'
-import type { PolicyStore } from '../src/storage/policy-store.ts'
 import { canaryParts, scanWithCanaries, withCanaries } from './canary/parts.ts'
+import { createDeliveryStage, type DeliveryStage } from './delivery-stage.ts'
 import type { EmbeddedScanners } from './scanners.ts'
+import type { Parts } from './stage-parts.ts'
 
-/** What every stage has. */
-export type Parts = Readonly<{
-  config: Config
-  backends: Backends
-  store: PolicyStore
-  log: Log
-  metrics: Metrics
-  now: () => number
-}>
+export type { Parts } from './stage-parts.ts'
 
 /** `wait` says how long a client may be kept for the scanners, in milliseconds. */
 export function startScanning(
@@ -81,46 +65,22 @@ export function startScanning(
   }
 }
 
-export type Delivery = Pick<Deliverer, 'reroute' | 'resume'> & Readonly<{ stop(): Promise<void> }>
+export type Delivery = Pick<DeliveryStage, 'reroute' | 'resume'> &
+  Readonly<{
+    /** Jobs that are not done after so many milliseconds (never, unless given) are given back. */
+    stop(patience?: number): Promise<void>
+  }>
 
-export function startDelivery({ config, backends, store, log, metrics, now }: Parts): Delivery {
-  const { concurrency, lifetime, retry_schedule: delays, delay_warning: delayWarning, dsn } = config.delivery
-  const { routes, hostname } = config
-  const dns = createDns(config.dns)
-  const deliverer = createDeliverer({ routes, hostname, dns, store, concurrency, now, log, metrics })
-  const retrySchedule = { delays, lifetime }
-  const { postmaster } = createRelayControl(config.relay, hostname)
-  const reports = {
-    backends,
-    hostname,
-    enabled: dsn.enabled,
-    perSender: dsn.per_sender,
-    doubleBounceTo: dsn.double_bounce === 'postmaster' ? postmaster : undefined,
-    delayWarning,
-    lifetime,
-    log,
-    metrics,
-  }
-  const clock = createClockWatch({ now, log })
-  const common = { backends, retrySchedule, clock, claimTime: deliverer.longestAttempt, now, log, metrics }
-  const mailHandler = createDeliveryHandler({ ...common, deliverer, reporter: createReporter(reports) })
-  const apart = canaryParts({ log, metrics })
-  const canaryHandler = createDeliveryHandler({
-    ...common,
-    ...apart,
-    deliverer: createSink({ hostname }),
-    reporter: createReporter({ ...reports, ...apart, enabled: false }),
-  })
-  const handle = withCanaries(mailHandler, canaryHandler)
-  const giveUp = createGiveUp(backends.deliveryJobs, { backends, now, log, metrics })
-  const queue = backends.deliveryJobs
-  const worker = startWorker({ stage: 'delivery', queue, concurrency, handle, giveUp, log, metrics })
+export function startDelivery(parts: Parts): Delivery {
+  const { config, backends } = parts
+  const { reroute, resume, close, ...job } = createDeliveryStage(parts)
+  const worker = startWorker({ ...job, queue: backends.deliveryJobs, concurrency: config.delivery.concurrency })
   return {
-    reroute: deliverer.reroute,
-    resume: deliverer.resume,
-    async stop() {
-      await worker.drain()
-      await deliverer.close()
+    reroute,
+    resume,
+    async stop(patience) {
+      await worker.drain(patience)
+      await close()
     },
   }
 }

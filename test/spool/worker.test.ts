@@ -9,9 +9,10 @@ import { mintQueueId } from '../../src/mail/queue-id.ts'
 import { silentLog } from '../../src/platform/log.ts'
 import { createMetrics } from '../../src/platform/metrics.ts'
 import { createGiveUp } from '../../src/spool/dead-letter.ts'
+import { growingDelay } from '../../src/spool/job-run.ts'
 import { readLedger } from '../../src/spool/ledger.ts'
 import { formatTrace } from '../../src/spool/trace.ts'
-import { growingDelay, startWorker, type WorkerOptions } from '../../src/spool/worker.ts'
+import { startWorker, type WorkerOptions } from '../../src/spool/worker.ts'
 import type { Backends } from '../../src/storage/backends.ts'
 import { acceptedEvent, acceptedMessage } from '../contract/home.ts'
 import { temporaryDirectory } from '../storage/embedded-home.ts'
@@ -186,6 +187,26 @@ test('draining lets what is in work end, and begins nothing more', async () => {
   await drained
   expect(begun).toHaveLength(2)
   await whenQueueIs({ incoming: 3, active: 0 })
+})
+
+test('a drain whose patience is over calls off what is in work, and gives it back as if it had not begun', async () => {
+  await accept()
+  const began = Promise.withResolvers<void>()
+  const letGo: string[] = []
+  const worker = work(
+    (_lease, signal) =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(new Error('called off')))
+        began.resolve()
+      }),
+    { letGo: async ({ job }) => void letGo.push(job.queueId) },
+  )
+  await began.promise
+  await worker.drain(1)
+  expect(letGo).toHaveLength(1)
+  const [lease] = await backends.scanJobs.lease(1, AbortSignal.timeout(5000))
+  expect(lease?.tries).toBe(1)
+  expect(await series('elemta_job_crashes_total{stage="scan"}')).toBe(0)
 })
 
 test('a drain gives suspects back without counting a try', async () => {
