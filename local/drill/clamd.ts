@@ -17,9 +17,11 @@ export type DrillClamd = Readonly<{
   /** Ends it; `start` brings it back at the same address, with the same signatures. */
   stop(): Promise<void>
   start(): Promise<void>
-  /** Loads a database that was built at this time, with EICAR in it or without. */
-  load(database: Readonly<{ builtAt: Date; eicar: boolean }>): Promise<void>
+  /** Loads a database that was built at this time, with EICAR in it or without; `undated`: as a loose file. */
+  load(database: Database): Promise<void>
 }>
+
+type Database = Readonly<{ builtAt: Date; eicar: boolean; undated?: true }>
 
 // Put together here, so that no file of ours sets off a virus scanner.
 const EICAR = ['X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR', 'STANDARD', 'ANTIVIRUS', 'TEST', 'FILE!$H+H*'].join('-')
@@ -48,15 +50,17 @@ export async function startDrillClamd(dir: string, log: Log): Promise<DrillClamd
     .map(([key, value]) => `${key} ${value}\n`)
     .join('')
   const configuration = writeConfiguration(join(home, 'clamd.conf'), text, account)
-  const database = join(signatures, 'daily.cud')
+  const [database, loose] = [join(signatures, 'daily.cud'), join(signatures, 'loose.ndb')]
   let version = 27_000
-  const write = ({ builtAt, eicar }: { builtAt: Date; eicar: boolean }) => {
+  const write = ({ builtAt, eicar, undated }: Database) => {
     const lines = [...(eicar ? [SIGNATURES.eicar] : []), SIGNATURES.other].map(
       ([name, found]) => `${name}:0:*:${Buffer.from(found, 'latin1').toString('hex')}`,
     )
-    rmSync(database, { force: true })
+    for (const file of [database, loose]) rmSync(file, { force: true })
     // wx: the directory is clamd's, and we may be root: no link that it put there is followed.
-    writeFileSync(database, signatureDatabase(++version, builtAt, lines), { flag: 'wx', mode: 0o644 })
+    const asNew = { flag: 'wx', mode: 0o644 } as const
+    if (undated) writeFileSync(loose, `${lines.join('\n')}\n`, asNew)
+    else writeFileSync(database, signatureDatabase(++version, builtAt, lines), asNew)
   }
   const launch = (): Promise<Child> =>
     startChild({

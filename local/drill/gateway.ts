@@ -78,7 +78,9 @@ export async function createGateway({ dir, config, diskSize }: GatewayOptions): 
 
   async function start(): Promise<void> {
     const output = openSync(logFile, 'a')
-    const command = [process.execPath, ENTRY, 'serve', '--config', configFile]
+    // It ends with us, even when we are killed.
+    const command = [findProgram('setpriv', 'util-linux'), '--pdeathsig', 'KILL', process.execPath, ENTRY]
+    command.push('serve', '--config', configFile)
     const [program, ...args] = diskSize === undefined ? command : onSmallDisk(dataDir, diskSize, command)
     const started = spawn(program!, args, { stdio: ['ignore', output, output] })
     closeSync(output)

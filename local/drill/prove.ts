@@ -124,7 +124,7 @@ function startProof(proof: Proof, { what }: Fault, stack: Stack, proving: Provin
       })
       if (when === undefined) return
       detectSeconds = secondsSince(since, when)
-      const wrong = [...told('firing', from).flatMap(one => faultsIn(one, stack)), ...strays(stack.told(), proof, from)]
+      const wrong = told('firing', from).flatMap(one => faultsIn(one, stack))
       routed = wrong.length === 0
       problems.push(...wrong)
     },
@@ -144,7 +144,7 @@ function startProof(proof: Proof, { what }: Fault, stack: Stack, proving: Provin
       ...{ alert, severity, labels, fault: what, to: ways, fired, routed, resolved },
       ...(detectSeconds !== undefined && { detectSeconds }),
       ...(resolveSeconds !== undefined && { resolveSeconds }),
-      problems,
+      problems: [...problems, ...strays(stack.told(), alert, from)],
     }),
   }
 }
@@ -182,11 +182,16 @@ function faultsIn({ alert, severity, way, text }: Notification, { settings }: St
   ]
 }
 
-/** Whom it must not reach: mail is for what is critical, information for nobody. */
-function strays(all: readonly Notification[], { alert, severity }: Proof, since: number): string[] {
-  if (severity === 'critical') return []
-  const stray = all.find(one => one.alert === alert && one.severity === 'info' && one.at >= since)
-  return stray === undefined ? [] : [`it reached ${stray.way} as ${stray.severity}`]
+/** Whom it must not have reached: mail is for what is critical, information for nobody, and each has its channel. */
+export function strays(all: readonly Notification[], alert: string, since: number): string[] {
+  const firing = all.filter(one => one.alert === alert && one.state === 'firing' && one.at >= since)
+  const wrong = firing.filter(({ way, severity, title }) => {
+    const said = /^\[([A-Z]+)\]/.exec(title)?.[1]?.toLowerCase() as Proof['severity']
+    return severity !== said || !WAYS[said]?.includes(way)
+  })
+  return [
+    ...new Set(wrong.map(({ way, severity, title }) => `it went astray by ${way}, to those for ${severity}: ${title}`)),
+  ]
 }
 
 /** Matches what a template of a description can become; what stands in `with` and `if` may be anything. */

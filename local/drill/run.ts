@@ -3,7 +3,7 @@
 // ended, and the directory is removed unless the caller wants to keep it.
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { Log } from '../../src/platform/log.ts'
 import { type Rspamd, startRspamd } from '../embedded/rspamd.ts'
 import type { Fault, StackName } from './fault.ts'
@@ -43,7 +43,7 @@ export function faultsFor(alerts: readonly string[]): Fault[] {
 /** Throws what keeps a drill from being done at all, such as a missing program; else a row for each alert. */
 export async function runDrills({ alerts, keep, log, signal, onRow, onFault }: DrillOptions): Promise<Row[]> {
   const faults = faultsFor(alerts)
-  const dir = keep ?? mkdtempSync(join(tmpdir(), 'elemta-drill-'))
+  const dir = keep !== undefined ? resolve(keep) : mkdtempSync(join(tmpdir(), 'elemta-drill-'))
   mkdirSync(dir, { recursive: true })
   chmodSync(dir, 0o755) // the daemons' own accounts must get through
   const rows: Row[] = []

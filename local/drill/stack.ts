@@ -133,7 +133,7 @@ export async function startStack({ name, dir, rspamd: shared, log }: StackOption
         const { signal } = repeating
         const again = async () => {
           while (!signal.aborted) {
-            await act().catch(error => log.warn({ why: String(error) }, 'drill-traffic'))
+            await act().catch(error => log.debug({ why: String(error) }, 'drill-traffic'))
             await sleep(pause, undefined, { signal }).catch(() => {})
           }
         }

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { FAULTS } from '../../local/drill/faults.ts'
 import type { HttpSink } from '../../local/drill/http-sink.ts'
 import { notifications } from '../../local/drill/notifications.ts'
-import { type Row, templatePattern } from '../../local/drill/prove.ts'
+import { type Row, strays, templatePattern } from '../../local/drill/prove.ts'
 import { formatMatrix } from '../../local/drill/report.ts'
 import { DRILLED, faultsFor } from '../../local/drill/run.ts'
 import { drillSettings } from '../../local/drill/settings.ts'
@@ -83,6 +83,19 @@ test('mail and posts are read as our templates write them; others are left out',
   })
   expect(bySlack).toMatchObject({ way: 'slack', state: 'resolved', alert: 'DeadLetters', severity: 'warning' })
   expect(others).toEqual([])
+})
+
+test('what reached others than the routing promises is told', () => {
+  const one = { way: 'slack', severity: 'warning', state: 'firing', alert: 'DeadLetters', text: '', at: 5 } as const
+  const title = (severity: string) => `[${severity}] DeadLetters: x`
+  const strayed = (changes: object) => strays([{ ...one, title: title('WARNING'), ...changes }], 'DeadLetters', 1)
+  expect(strayed({})).toEqual([])
+  expect(strayed({ at: 0, way: 'mail' })).toEqual([])
+  expect(strayed({ way: 'mail', severity: 'critical' })).toEqual([
+    'it went astray by mail, to those for critical: [WARNING] DeadLetters: x',
+  ])
+  expect(strayed({ severity: 'critical' })).toHaveLength(1)
+  expect(strayed({ title: title('INFO'), severity: 'info' })).toHaveLength(1)
 })
 
 test('--list tells what is done for an alert; one that nobody drills is an error', async () => {

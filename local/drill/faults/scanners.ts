@@ -35,6 +35,13 @@ export const SCANNER_FAULTS: readonly Fault[] = [
     heal: ({ clamd }) => clamd.load(fresh()),
   },
   {
+    what: 'clamd has signatures that bear no date',
+    stack: 'scanners',
+    proves: [{ alert: 'ClamAVDatabaseOutdated', severity: 'warning', labels: { state: 'unknown' } }],
+    inject: ({ clamd }) => clamd.load({ ...fresh(), undated: true }),
+    heal: ({ clamd }) => clamd.load(fresh()),
+  },
+  {
     what: 'rspamd answers two seconds late, and more mail comes than can be scanned',
     stack: 'scanners',
     proves: [
