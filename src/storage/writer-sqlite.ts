@@ -38,9 +38,6 @@ export type WriterOptions = Omit<WriterThreadOptions, 'syncing'> &
 /** How long a batch in which nothing is urgent waits for others, in milliseconds: a commit costs more than what is in it. */
 const PATIENCE = 2
 
-/** So many batches may wait for their sync while the next one is only collected: larger ones cost less. */
-const DEPTH = 2
-
 type Part = { from: number; count: number; resolve(rows: Rows): void; reject(error: Error): void }
 type Group = { operations: Operation[]; durable: boolean; patient: boolean; parts: Part[] }
 /** The durable groups of a committed batch, with their rows. */
@@ -88,16 +85,11 @@ export async function startWriter(options: WriterOptions): Promise<Writer> {
     schedule()
   }
 
-  /** Whether there is something that shall be committed now: what is to be synced need not be before its turn. */
-  function isUrgent(): boolean {
-    return pending.some(group => (group.durable ? unsynced.length < DEPTH : !group.patient))
-  }
-
-  /** Not at once: what others finish in this turn of the event loop comes along. */
+  /** Not at once: what others finish in this turn of the event loop comes along. What is patient waits for company. */
   function schedule() {
-    if (inFlight.length > 0) return
-    if (isUrgent()) immediate ??= setImmediate(send)
-    else if (pending.some(group => group.patient)) timer ??= setTimeout(send, PATIENCE)
+    if (inFlight.length > 0 || pending.length === 0) return
+    if (pending.every(group => group.patient)) timer ??= setTimeout(send, PATIENCE)
+    else immediate ??= setImmediate(send)
   }
 
   function send() {
@@ -128,7 +120,7 @@ export async function startWriter(options: WriterOptions): Promise<Writer> {
       if (channel !== undefined && group.durable && batch > synced && !('code' in rows)) waiting.push([group, rows])
     }
     if (waiting.length > 0) unsynced.push({ batch, groups: waiting })
-    if (isUrgent()) send()
+    if (pending.some(group => !group.patient)) send()
     else schedule()
     const later = new Set(waiting.map(([group]) => group))
     for (const [group, result] of results) if (!later.has(group)) settle(group, result)
@@ -138,7 +130,6 @@ export async function startWriter(options: WriterOptions): Promise<Writer> {
     synced = Math.max(synced, upTo)
     const done = unsynced.filter(({ batch }) => batch <= upTo)
     unsynced = unsynced.filter(({ batch }) => batch > upTo)
-    schedule()
     for (const { groups } of done) for (const [group, rows] of groups) settle(group, failure ?? rows)
   }
 
