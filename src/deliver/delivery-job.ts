@@ -1,6 +1,7 @@
 // A delivery job's course: claim the recipients, deliver, put each final dot on record before it goes out and each
 // outcome right after the next hop's answer, and plan what was deferred. Between those two writes alone a crash leaves
 // it open whether the next hop has the message: such recipients are known as in doubt, and tried again.
+// Outcomes do not wait for a sync: only a power cut undoes them, and then they are done again.
 // An outcome and what the job is about from then on are one write, the last outcome and the job's end too: so the
 // ledger balances at every moment, and no crash leaves a job behind for what is done. Failures wait for that last
 // write: one report tells of all of them, and a crash before it only has them refused again.

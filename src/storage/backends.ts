@@ -18,7 +18,7 @@ export type Backends = Readonly<{
   together(...writes: readonly (() => Promise<unknown>)[]): Promise<void>
   /**
    * As `together`, but a power cut may undo it, whole and with everything after it: for a step that is simply done
-   * again then. The crash of the process alone undoes nothing.
+   * again then. The crash of the process alone undoes nothing. Committed at once, and durable soon after.
    */
   provisionally(...writes: readonly (() => Promise<unknown>)[]): Promise<void>
   close(): Promise<void>

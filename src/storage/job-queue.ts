@@ -8,7 +8,7 @@ import type { Job } from '../mail/job.ts'
 /** An exclusive right to a job for a time. */
 export type Lease<J extends Job> = Readonly<{
   job: J
-  /** How often the job was handed out, this time included: 1 unless a worker died or gave it back. */
+  /** How often the job was begun, this time included: 1 unless a worker died or gave it back. */
   tries: number
   /** Milliseconds since 1970. */
   enqueuedAt: number
