@@ -1,13 +1,16 @@
 // Where the tasks of a stage live: public subnets for the load balancer and NAT, private ones for everything else.
 // S3 and DynamoDB are reached by gateway endpoints, which cost nothing and keep stored mail off the NAT gateway, where a
 // million messages of 75 KB would cost $7. What else leaves goes by NAT, or, with egress `endpoints`, nowhere but to AWS.
-import { Stack } from 'aws-cdk-lib'
 import {
   FlowLogDestination,
   GatewayVpcEndpointAwsService,
   InterfaceVpcEndpointAwsService,
   IpAddresses,
+  type IVpc,
   NatProvider,
+  Peer,
+  Port,
+  SecurityGroup,
   SubnetType,
   Vpc,
 } from 'aws-cdk-lib/aws-ec2'
@@ -59,15 +62,7 @@ export class Network extends Construct {
       // Its rules are never used; taking them away would need a function that may change security groups.
       restrictDefaultSecurityGroup: false,
     })
-    if (!nat) {
-      for (const [name, service] of Object.entries(ENDPOINTS)) {
-        const endpoint = this.vpc.addInterfaceEndpoint(name, { service })
-        acknowledge(endpoint, {
-          'CdkNagValidationFailure.EC23':
-            'Open to the address range of the network alone, which is known when deployed',
-        })
-      }
-    }
+    if (!nat) this.addEndpoints(network.cidr)
     if (network.flowLogs) {
       const destination = FlowLogDestination.toCloudWatchLogs(logGroup(this, 'FlowLogs', logDays))
       this.vpc.addFlowLog('Flows', { destination })
@@ -76,6 +71,14 @@ export class Network extends Construct {
         VPC7: 'Connections of clients are in the gateway’s own log; network.flowLogs adds the rest',
       })
     }
-    this.node.addValidation({ validate: () => (Stack.of(this).region === region ? [] : ['is not in its region']) })
+  }
+
+  /** One door for all of them, which whatever is in the network may use. */
+  private addEndpoints(cidr: string): void {
+    const group = new SecurityGroup(this, 'EndpointGroup', { vpc: this.vpc as IVpc, allowAllOutbound: false })
+    group.addIngressRule(Peer.ipv4(cidr), Port.tcp(443), 'Everything in the network')
+    for (const [name, service] of Object.entries(ENDPOINTS)) {
+      this.vpc.addInterfaceEndpoint(name, { service, open: false, securityGroups: [group] })
+    }
   }
 }

@@ -127,19 +127,17 @@ test('each queue has a dead-letter queue, is encrypted, and is spoken to over TL
     })
   }
   for (const { Properties } of Object.values(queues)) expect(Properties.SqsManagedSseEnabled).toBe(true)
-  kept
-    .template('data')
-    .resourcePropertiesCountIs(
-      'AWS::SQS::QueuePolicy',
-      {
-        PolicyDocument: {
-          Statement: Match.arrayWith([
-            Match.objectLike({ Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } }),
-          ]),
-        },
+  kept.template('data').resourcePropertiesCountIs(
+    'AWS::SQS::QueuePolicy',
+    {
+      PolicyDocument: {
+        Statement: Match.arrayWith([
+          Match.objectLike({ Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } }),
+        ]),
       },
-      4,
-    )
+    },
+    4,
+  )
 })
 
 test('a secret is made only where it is asked for, and its output says how to fill it', () => {
