@@ -104,7 +104,7 @@ async function verify(...more: string[]): Promise<Verification & { problems: str
   return { ...found, problems: found.checks.flatMap(({ name, problems }) => problems.map(text => `${name}: ${text}`)) }
 }
 
-test('secrets are their owner’s alone, and a second set-up keeps what is the site’s', async () => {
+test('secrets are their owner’s alone, and a second set-up keeps what is the site’s', { timeout: 60_000 }, async () => {
   const secret = join(site, 'secrets', 'slack_webhook_url')
   expect(statSync(secret).mode & 0o777).toBe(0o600)
   writeFileSync(secret, `http://127.0.0.1:${ports.notifications}/kept`)
@@ -139,11 +139,11 @@ test('under a load everything is verified, in words and in figures, and people a
   await monitoring.said(`[WARNING] ${alertname}`)
 })
 
-describe('a fault is told in words', () => {
+describe('a fault is told in words', { timeout: 60_000 }, () => {
   const problems = (...more: string[]) =>
     verify('--allow-quiet', '--notify', 'none', ...more).then(found => found.problems)
 
-  test('a smarthost that is not there', { timeout: 40_000 }, async () => {
+  test('a smarthost that is not there', async () => {
     const found = await verify('--allow-quiet', '--notify', 'critical')
     expect(found.problems).toEqual([
       expect.stringMatching(/^notification: email: \d+ failed attempts; Alertmanager’s log/),
@@ -174,7 +174,7 @@ describe('a fault is told in words', () => {
     const file = join(site, 'prometheus', 'rules', 'own.yml')
     writeFileSync(file, 'groups: [{ name: own, rules: [{ alert: Odd, expr: elemta_no_such_total > 1 }] }]\n')
     await expect
-      .poll(problems, { timeout: 15_000 })
+      .poll(problems, { timeout: 40_000 })
       .toEqual(['metrics: elemta_no_such_total is in no scrape; asked for by Odd'])
     writeFileSync(file, 'groups: []\n')
   })
@@ -182,7 +182,7 @@ describe('a fault is told in words', () => {
   test('clamd stopped', async () => {
     await clamd.stop()
     await expect
-      .poll(async () => (await problems()).join('\n'), { timeout: 15_000 })
+      .poll(async () => (await problems()).join('\n'), { timeout: 40_000 })
       .toMatch(/scanners: clamav does not answer the gateway[\s\S]*clamd does not answer the exporter/)
     const security = await run('setup-security-monitoring.sh', ['--config', gateway.configFile])
     expect(security.code).toBe(1)
@@ -193,7 +193,7 @@ describe('a fault is told in words', () => {
   test('a gateway that is down', async () => {
     await gateway.stop()
     await expect
-      .poll(async () => (await problems()).join('\n'), { timeout: 15_000 })
+      .poll(async () => (await problems()).join('\n'), { timeout: 40_000 })
       .toMatch(/targets: elemta at http\S+ is down: .*connection refused; start the gateway/)
   })
 
