@@ -1,5 +1,7 @@
-// The embedded home: one process on one machine. Wires the stages to SQLite and disk, starts the scanners that nobody
-// runs, and takes everything down in the order in which mail flows. Decisions are made elsewhere.
+// A gateway as one process, with all stages or some. Wires them to the home that the configuration names, starts the
+// scanners that nobody runs, and takes everything down in the order in which mail flows. Decisions are made elsewhere.
+// Where several processes share a home, and this one has not all stages, others look after it: functions sweep, clear
+// away and count (functions/), and every process that did so too would only cost and be counted twice.
 import { createApi } from '../src/console/api.ts'
 import { mintOperatorToken, publishOperatorAccess } from '../src/console/operator-token.ts'
 import { type Check, startOpsServer } from '../src/console/ops-server.ts'
@@ -26,7 +28,8 @@ import { gatewayTargets, siteFolder, writeTargets } from './monitoring/targets.t
 import { takenAtOnce, tellChanges } from './reload.ts'
 import { ROLES, type Role } from './roles.ts'
 import { type EmbeddedScanners, startEmbeddedScanners } from './scanners.ts'
-import { type Delivery, type Parts, startDelivery, startScanning } from './stages.ts'
+import type { Parts } from './stage-parts.ts'
+import { type Delivery, startDelivery, startScanning } from './stages.ts'
 
 export type Gateway = Readonly<{
   smtp: readonly Readonly<{ address: string; port: number }>[]
@@ -44,9 +47,15 @@ export type Gateway = Readonly<{
 
 /** A look costs nothing on our own disk, and money elsewhere. */
 const SWEEP_INTERVAL = { embedded: 1000, aws: 15_000 } as const
+const PRESSURE_INTERVAL = { embedded: 3000, aws: 60_000 } as const
 const LEDGER_INTERVAL = 60_000
 const SCANNERS_STARTING: Check = { name: 'scanners', state: 'failed', detail: 'being started; mail waits' }
-const DRAIN_TIME = 20_000
+/**
+ * Milliseconds that sessions have to end at a stop, and that jobs in work have from its beginning: on our own machine as
+ * long as they take; a task of ECS is killed after 120 seconds, and the last receive of a queue takes 20 of them.
+ */
+const DRAIN_TIME = { embedded: 20_000, aws: 75_000 } as const
+const JOB_TIME = { embedded: undefined, aws: 85_000 } as const
 
 /** Starts the gateway with the stages of `roles`. Rejects when a port or the data directory cannot be had. */
 export async function serve(initial: Config, { roles, log }: { roles: readonly Role[]; log: Log }): Promise<Gateway> {
@@ -67,9 +76,14 @@ export async function serve(initial: Config, { roles, log }: { roles: readonly R
   let canary: RunningCanary | undefined
   let reloading = Promise.resolve()
   let stopping = false
+  const caresForAll = home.name === 'embedded' || roles.length === ROLES.length
+  let jobsEndAt: number | undefined
+  const patience = () => jobsEndAt && Math.max(0, jobsEndAt - performance.now())
   const stop = async () => {
     stopping = true
-    await Promise.all([ingress?.drain(DRAIN_TIME), reloading])
+    const jobTime = JOB_TIME[home.name]
+    jobsEndAt = jobTime && performance.now() + jobTime
+    await Promise.all([ingress?.drain(DRAIN_TIME[home.name]), reloading])
     for (const step of undo.splice(0).reverse()) await step()
   }
 
@@ -79,24 +93,29 @@ export async function serve(initial: Config, { roles, log }: { roles: readonly R
     const parts: Parts = { config, backends, store, log, metrics, now }
     const refreshLedger = () =>
       refreshLedgerGauges(backends, metrics).catch(error => log.warn({ why: String(error) }, 'ledger-failed'))
-    await refreshLedger()
-    const ledger = setInterval(refreshLedger, LEDGER_INTERVAL)
-    undo.push(async () => clearInterval(ledger))
-    const sweeper = startSweeper(backends, now, SWEEP_INTERVAL[home.name], log)
+    if (caresForAll) {
+      await refreshLedger()
+      const ledger = setInterval(refreshLedger, LEDGER_INTERVAL)
+      undo.push(async () => clearInterval(ledger))
+      if (home.startLeftBehind !== undefined) undo.push(home.startLeftBehind().stop)
+    }
+    const sweeper = startSweeper(backends, now, caresForAll ? SWEEP_INTERVAL[home.name] : undefined, log)
     undo.push(() => sweeper.stop())
-    if (roles.length === ROLES.length && home.startLeftBehind !== undefined) undo.push(home.startLeftBehind().stop)
     const token = mintOperatorToken()
     const operating = { backends, now, log, metrics, alone: sweeper.alone, resume: () => delivery?.resume() }
     const releaseKey = () => readReleaseKey(config.data_dir)
     const operations = createOperations(operating, createQuarantineOperations(operating, { releaseKey }))
     const keep = () => ({ quarantine: config.quarantine.keep, records: config.trace.keep })
-    const upkeep = startUpkeep({ ...operating, keep })
-    undo.push(() => upkeep.stop())
+    const upkeep = caresForAll ? startUpkeep({ ...operating, keep }) : undefined
+    undo.push(async () => upkeep?.stop())
     const ops = await startOpsServer({
       ...config.ops,
       registry: metrics.registry,
       refresh: async () => {
-        await Promise.all([refreshQueueGauges(backends, metrics, now()), refreshDiskGauges(config.data_dir, metrics)])
+        await Promise.all([
+          caresForAll && refreshQueueGauges(backends, metrics, now()),
+          refreshDiskGauges(config.data_dir, metrics),
+        ])
       },
       clamd: () => scanners?.clamd && scrapeClamd(scanners.clamd),
       checks: async () => [
@@ -122,7 +141,12 @@ export async function serve(initial: Config, { roles, log }: { roles: readonly R
     }
     tellPrometheus()
 
-    const edgeFor = await openEdges({ ...parts, most: () => config.limits.queued_messages, undo })
+    const edgeFor = await openEdges({
+      ...parts,
+      most: () => config.limits.queued_messages,
+      interval: PRESSURE_INTERVAL[home.name],
+      undo,
+    })
     // Before the scanners, which may take long to start: what comes in meanwhile is kept and waits for them.
     if (roles.includes('ingress')) {
       edge = await edgeFor(config, (...message) => beforeQueue(...message))
@@ -140,13 +164,14 @@ export async function serve(initial: Config, { roles, log }: { roles: readonly R
       undo.push(scanners.stop)
     }
     if (roles.includes('delivery')) {
-      delivery = startDelivery(parts)
-      undo.push(delivery.stop)
+      const started = startDelivery(parts)
+      delivery = started
+      undo.push(() => started.stop(patience()))
     }
     if (scanners !== undefined) {
       const scanning = startScanning(parts, scanners, () => config.scan.wait)
       beforeQueue = scanning.beforeQueue
-      undo.push(scanning.stop)
+      undo.push(() => scanning.stop(patience()))
     }
     if (config.canary.enabled && edge !== undefined && scanners !== undefined && delivery !== undefined) {
       canary = await startCanaryFor({ config, ingress: edge.settings, operating })
@@ -211,11 +236,12 @@ export async function serve(initial: Config, { roles, log }: { roles: readonly R
 /** What all edges of this process share, and how to make one. */
 async function openEdges({
   most,
+  interval,
   undo,
   ...parts
-}: Parts & Readonly<{ most: () => number; undo: (() => Promise<unknown>)[] }>) {
+}: Parts & Readonly<{ most: () => number; interval: number; undo: (() => Promise<unknown>)[] }>) {
   const { backends, log, metrics } = parts
-  const pressure = await startPressureGauge({ backends, most, metrics, log })
+  const pressure = await startPressureGauge({ backends, most, metrics, log, interval })
   undo.push(async () => pressure.stop())
   return (config: Config, beforeQueue: BeforeQueueScan) => createEdge({ ...parts, config, pressure, beforeQueue })
 }

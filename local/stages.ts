@@ -14,8 +14,6 @@ import { createDeliveryStage, type DeliveryStage } from './delivery-stage.ts'
 import type { EmbeddedScanners } from './scanners.ts'
 import type { Parts } from './stage-parts.ts'
 
-export type { Parts } from './stage-parts.ts'
-
 /** `wait` says how long a client may be kept for the scanners, in milliseconds. */
 export function startScanning(
   { config, backends, store, log, metrics, now }: Parts,
@@ -57,8 +55,8 @@ export function startScanning(
       createBeforeQueueScan({ ...common, wait }),
       createBeforeQueueScan({ ...forCanaries, wait }),
     ),
-    async stop() {
-      await worker.drain()
+    async stop(patience?: number) {
+      await worker.drain(patience)
       signatures.stop()
       canarySignatures.stop()
     },

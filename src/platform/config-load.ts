@@ -19,6 +19,9 @@ const MAX_DEPTH = 6
 /** Where the configuration is looked for when none is named, in this order. */
 export const CONFIG_FILES = ['./config/elemta.yaml', '/etc/elemta/elemta.yaml'] as const
 
+/** The whole configuration as text, for containers and functions, which have no files of their own. A file that is named wins. */
+export const CONFIG_VARIABLE = 'ELEMTA_CONFIG_YAML'
+
 /** The file that is used when `named` is not given; throws ConfigError when there is none. */
 export function findConfigFile(named?: string): string {
   const found = [named ?? CONFIG_FILES].flat().find(file => existsSync(file))
@@ -30,14 +33,17 @@ export function findConfigFile(named?: string): string {
   throw new ConfigError([{ key: '', message }])
 }
 
-/** Reads and checks a configuration file; throws ConfigError with all of its problems. */
+/** Reads and checks a configuration file, or the variable; throws ConfigError with all of its problems. */
 export function loadConfig(named?: string, env: Environment = environment): Config {
+  const text = named === undefined ? env[CONFIG_VARIABLE] : undefined
+  if (text !== undefined) return parseConfig(text, { file: CONFIG_VARIABLE, env })
   const file = findConfigFile(named)
   return parseConfig(readText(file), { file, env })
 }
 
 /** The same while we run: an empty file, as a program leaves it while it writes, does not mean the defaults. */
 export function reloadConfig(named?: string, env: Environment = environment): Config {
+  if (named === undefined && env[CONFIG_VARIABLE] !== undefined) return loadConfig(named, env)
   const file = findConfigFile(named)
   const text = readText(file)
   if (text.trim() !== '') return parseConfig(text, { file, env })

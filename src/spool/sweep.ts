@@ -9,13 +9,14 @@ type SweepBackends = Pick<Backends, 'records' | 'scanJobs' | 'deliveryJobs' | 't
 /** Deferrals looked at in one pass; the next pass takes the rest. */
 const BATCH = 5000
 
-/** One pass: what is due at `now`, of one kind of job where it is given. Returns how many jobs went back. */
+/** One pass: what is due at `now`, of one kind of job where it is given, at most `batch`. Returns how many jobs went back. */
 export async function sweepDeferred(
   { records, scanJobs, deliveryJobs, together }: SweepBackends,
   now: number,
   kind?: Job['kind'],
+  batch = BATCH,
 ): Promise<number> {
-  const due = await records.due(now, BATCH, kind)
+  const due = await records.due(now, batch, kind)
   const writes = due.map(({ job }) => {
     const changes = job.recipients.map(recipient => ({ recipient, state: 'queued' as const }))
     return together(
@@ -40,10 +41,15 @@ export type Sweeper = Readonly<{
 const PUT_BACK = 60_000
 
 /**
- * Sweeps every `interval` milliseconds until stopped. When the clock was put back everything that waits goes back to
+ * Sweeps every `interval` milliseconds until stopped; without one, only when asked to (others sweep). When the clock was put back everything that waits goes back to
  * its queue at once: when it would be due nobody can say, and a try too early does no harm.
  */
-export function startSweeper(backends: SweepBackends, now: () => number, interval: number, log: Log): Sweeper {
+export function startSweeper(
+  backends: SweepBackends,
+  now: () => number,
+  interval: number | undefined,
+  log: Log,
+): Sweeper {
   let pass: Promise<unknown> = Promise.resolve()
   /** One after the other, so that no two of them look at the same deferrals. */
   function enqueue(sweep: () => Promise<unknown>): Promise<unknown> {
@@ -51,12 +57,13 @@ export function startSweeper(backends: SweepBackends, now: () => number, interva
     return pass
   }
   let last = now()
-  const timer = setInterval(() => {
+  function sweep(): void {
     const at = now()
     const wasPutBack = at < last - PUT_BACK
     last = at
     void enqueue(() => (wasPutBack ? sweepAll() : sweepDeferred(backends, at)))
-  }, interval)
+  }
+  const timer = interval === undefined ? undefined : setInterval(sweep, interval)
   /** All but what an operator holds. */
   async function sweepAll(kind?: Job['kind']): Promise<number> {
     let jobs = 0

@@ -1,0 +1,28 @@
+// Lambda, every minute: brings deferred jobs back that are due, and sends the wake-ups again that SQS has lost. Passes may
+// run beside each other; one that ends early leaves the rest to the next.
+import { resendWakeUps } from '../../src/spool/resend-wake-ups.ts'
+import { sweepDeferred } from '../../src/spool/sweep.ts'
+import { almostOver, type Context, once, openGatewayFunction } from '../gateway-function.ts'
+
+const opened = once(openGatewayFunction)
+/** Jobs side by side: as many as there are connections. */
+const BATCH = 50
+/** Milliseconds that a batch may take. */
+const RESERVE = 10_000
+
+/** How many jobs were brought back, and how many were woken again. */
+export async function handler(_event: unknown, context: Context): Promise<Readonly<{ due: number; woken: number }>> {
+  const over = almostOver(context, RESERVE)
+  try {
+    const { backends, log, now } = await opened()
+    let due = 0
+    while (!over.signal.aborted) {
+      const brought = await sweepDeferred(backends, now(), undefined, BATCH)
+      due += brought
+      if (brought < BATCH) break
+    }
+    return { due, woken: await resendWakeUps(backends, log) }
+  } finally {
+    over.clear()
+  }
+}
