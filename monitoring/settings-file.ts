@@ -30,7 +30,7 @@ export function parseSettingsText<Schema extends z.ZodType>(
   rules: (settings: z.infer<Schema>) => readonly Contradiction[] = () => [],
 ): z.infer<Schema> {
   const source = readYaml(text, file)
-  const result = schema.safeParse(source.value)
+  const result = schema.safeParse(source.value ?? {}) // an empty file asks for the defaults
   const found: Problem[] = []
   for (const issue of result.error?.issues ?? []) {
     if (issue.code !== 'unrecognized_keys') {

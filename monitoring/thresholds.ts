@@ -1,12 +1,9 @@
 // When alerts fire: every threshold, window, wait and minimum volume, with its default. A site changes them without
 // touching code in a file such as monitoring/thresholds.yaml, which names only what differs; an unknown key is an
 // error with the nearest valid one. `timing.scale` shortens all windows and waits alike, for drills.
-import { readFileSync } from 'node:fs'
 import { z } from 'zod'
-import { ConfigError, describeIssue, didYouMean, formatKey } from '../src/platform/config-errors.ts'
 import { duration } from '../src/platform/config-fields.ts'
-import { keysOf, schemaAt, valueAt } from '../src/platform/config-shape.ts'
-import { readYaml } from '../src/platform/config-yaml.ts'
+import { loadSettingsFile, parseSettingsText } from './settings-file.ts'
 
 const count = (value: number) => z.int().min(0).prefault(value)
 const ratio = (value: number) => z.number().min(0).max(1).prefault(value)
@@ -113,26 +110,10 @@ export const DEFAULT_SETTINGS: Settings = settingsSchema.parse({})
 
 /** The settings of a site's file; throws ConfigError with every problem and its place. */
 export function loadSettings(file: string): Settings {
-  return parseSettings(readFileSync(file, 'utf8'), file)
+  return loadSettingsFile(settingsSchema, file)
 }
 
 /** The same for text; `file` is what problems call it. */
 export function parseSettings(text: string, file: string): Settings {
-  const source = readYaml(text, file)
-  const result = settingsSchema.safeParse(source.value ?? {})
-  const problems = (result.error?.issues ?? []).flatMap(issue => {
-    if (issue.code !== 'unrecognized_keys') {
-      const message = describeIssue(issue, valueAt(source.value, issue.path))
-      return [{ file, ...source.locate(issue.path, 'value'), key: formatKey(issue.path), message }]
-    }
-    const valid = [...keysOf(schemaAt(settingsSchema, source.value, issue.path)).keys()]
-    return issue.keys.map(key => ({
-      file,
-      ...source.locate([...issue.path, key], 'key'),
-      key: formatKey([...issue.path, key]),
-      message: `unknown key${didYouMean(key, valid)}`,
-    }))
-  })
-  if (result.success && source.problems.length === 0) return result.data
-  throw new ConfigError([...source.problems, ...problems])
+  return parseSettingsText(settingsSchema, text, file)
 }
