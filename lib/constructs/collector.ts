@@ -25,6 +25,10 @@ export function addCollector(task: FargateTaskDefinition, { metrics, role, loggi
     readonlyRootFilesystem: true,
     memoryReservationMiB: 64,
   })
-  const statement = new PolicyStatement({ actions: ['aps:RemoteWrite'], resources: [metrics.workspaceArn] })
-  task.taskRole.addToPrincipalPolicy(statement)
+  task.taskRole.addToPrincipalPolicy(remoteWrite(metrics))
+}
+
+/** What it takes to write to the workspace. */
+export function remoteWrite({ workspaceArn }: MetricsTarget): PolicyStatement {
+  return new PolicyStatement({ actions: ['aps:RemoteWrite'], resources: [workspaceArn] })
 }

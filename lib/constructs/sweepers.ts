@@ -4,7 +4,9 @@ import { Duration } from 'aws-cdk-lib'
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events'
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets'
 import { Construct } from 'constructs'
+import { COLLECTOR_ENVIRONMENT } from '../../monitoring/aws/collector.ts'
 import { grantRole } from './access.ts'
+import { remoteWrite } from './collector.ts'
 import { gatewayEnvironment } from './gateway-environment.ts'
 import type { PipelineParts } from './gateway-task.ts'
 import { NodeFunction } from './node-function.ts'
@@ -23,12 +25,12 @@ const SWEEPS = {
   PublishQueueMetrics: { name: 'publish-queue-metrics', minutes: 1, description: 'Tells how long the queues are' },
 } as const
 
-export type SweepersProps = Omit<PipelineParts, 'metrics'>
+export type SweepersProps = PipelineParts
 
 export class Sweepers extends Construct {
   readonly functions: readonly NodeFunction[]
 
-  constructor(scope: Construct, id: string, { settings, storage }: SweepersProps) {
+  constructor(scope: Construct, id: string, { settings, storage, metrics }: SweepersProps) {
     super(scope, id)
     this.functions = Object.entries(SWEEPS).map(([sweep, { name, minutes, description }]) => {
       const made = new NodeFunction(this, sweep, {
@@ -37,9 +39,13 @@ export class Sweepers extends Construct {
         logDays: settings.logDays,
         timeout: Duration.seconds(50),
         memorySize: 256,
-        environment: gatewayEnvironment(settings, 'upkeep', storage),
+        environment: {
+          ...gatewayEnvironment(settings, 'upkeep', storage),
+          ...(sweep === 'PublishQueueMetrics' && { [COLLECTOR_ENVIRONMENT.remoteWrite]: metrics.remoteWriteUrl }),
+        },
       })
       grantRole(made, 'upkeep', storage)
+      if (sweep === 'PublishQueueMetrics') made.addToRolePolicy(remoteWrite(metrics))
       new Rule(this, `${sweep}Schedule`, {
         schedule: Schedule.rate(Duration.minutes(minutes)),
         // The next turn comes soon: a late one is not worth having.

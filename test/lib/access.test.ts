@@ -79,6 +79,17 @@ test('sweeps list two prefixes and no more', () => {
   ])
 })
 
+test('metrics are written by the tasks and by the one function that counts queues', () => {
+  const writers = Object.keys(functions.resources('pipeline', 'AWS::IAM::Policy')).filter(id =>
+    statementsOf(functions, id).some(({ Action }) => Action === 'aps:RemoteWrite'),
+  )
+  expect(writers.map(id => id.replace(/(Definition|Service).*/, ''))).toEqual([
+    'IngressTask',
+    'ScannersTask',
+    'SweepersPublishQueueMetrics',
+  ])
+})
+
 test('nobody scans a table, and no action has a wildcard', () => {
   for (const { Action } of statementsOf(made, '')) {
     for (const action of [Action].flat()) {
