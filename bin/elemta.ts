@@ -26,6 +26,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFile>>> = {
   learn: () => import('./commands/learn.ts'),
   user: () => import('./commands/user.ts'),
   config: () => import('./commands/config.ts'),
+  cost: () => import('./commands/cost.ts'),
   greylist: () => import('./commands/greylist.ts'),
   monitoring: () => import('./commands/monitoring.ts'),
 }

@@ -2,6 +2,7 @@
 // is the same in all of them. The adapters of AWS are loaded only where they are used: they take their time.
 import { mkdir } from 'node:fs/promises'
 import { openEmbedded, openEmbeddedReadOnly, openPolicyStore, type ReadOnlyBackends } from '../src/backends.ts'
+import type { Count } from '../src/platform/billed-requests.ts'
 import type { Config } from '../src/platform/config.ts'
 import type { Log } from '../src/platform/log.ts'
 import { startLeftBehind } from '../src/spool/left-behind.ts'
@@ -16,9 +17,16 @@ export type Home = Readonly<{
   startLeftBehind?(): Readonly<{ stop(): Promise<void> }>
 }>
 
+export type HomeParts = Readonly<{
+  now: () => number
+  log: Log
+  /** Told of every request to AWS by what it is billed at. */
+  count?: Count
+}>
+
 /** Rejects when the home cannot or must not be used. */
-export async function openHome(config: Config, parts: Readonly<{ now: () => number; log: Log }>): Promise<Home> {
-  const { now, log } = parts
+export async function openHome(config: Config, parts: HomeParts): Promise<Home> {
+  const { now, log, count } = parts
   const { storage, data_dir: dataDir, limits } = config
   if (storage.home === 'embedded' || storage.aws === undefined) {
     const backends = await openEmbedded({ dataDir, reserve: limits.disk_reserve, now, log })
@@ -28,11 +36,11 @@ export async function openHome(config: Config, parts: Readonly<{ now: () => numb
   const place = awsPlaceOf(storage.aws)
   // For what can be made again: keys, sockets, the files of scanners that are children.
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  const backends = await openAws({ place, now, log })
+  const backends = await openAws({ place, now, log, count })
   return {
     name: 'aws',
     backends,
-    openPolicyStore: async () => openAwsPolicyStore(place),
+    openPolicyStore: async () => openAwsPolicyStore(place, count),
     startLeftBehind: () => startLeftBehind({ backends, now, log }),
   }
 }

@@ -7,6 +7,7 @@ import { mintOperatorToken, publishOperatorAccess } from '../src/console/operato
 import { type Check, startOpsServer } from '../src/console/ops-server.ts'
 import type { BeforeQueueScan } from '../src/ingress/before-queue.ts'
 import { type Ingress, startIngress } from '../src/ingress/server.ts'
+import { costIn } from '../src/platform/billed-requests.ts'
 import type { Config } from '../src/platform/config.ts'
 import { configChanges } from '../src/platform/config-diff.ts'
 import { configWarnings } from '../src/platform/config-rules.ts'
@@ -62,7 +63,7 @@ export async function serve(initial: Config, { roles, log }: { roles: readonly R
   let config = initial
   const now = Date.now
   const metrics = createMetrics({ process: true })
-  const home = await openHome(config, { now, log })
+  const home = await openHome(config, { now, log, count: costIn(metrics.costUsd) })
   metrics.buildInfo.set({ version: programVersion(), home: home.name }, 1)
   const { backends } = home
   const undo: (() => Promise<unknown>)[] = [() => backends.close()]

@@ -7,6 +7,7 @@ import { SQSClient } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import type { DeliveryJob, Job, ScanJob } from './mail/job.ts'
 import type { Priority } from './mail/priority.ts'
+import { type Count, countRequests } from './platform/billed-requests.ts'
 import type { AwsStorage } from './platform/config-storage.ts'
 import type { Log } from './platform/log.ts'
 import { JOB_QUEUE } from './storage/aws-schema.ts'
@@ -41,6 +42,8 @@ export type AwsOptions = Readonly<{
   /** Milliseconds since 1970. */
   now: () => number
   log?: Log
+  /** Told of every request by what it is billed at. */
+  count?: Count | undefined
   /** Milliseconds until the job of a silent worker is handed out again; as long as wake-ups are hidden unless given. */
   leaseTime?: number
   /** For emulators whose receives cannot be left waiting: seconds, and what is waited for between them. */
@@ -80,13 +83,14 @@ function clientSettings({ region, endpoint }: AwsPlace, answerTime = ANSWER_TIME
 
 /** Opens the AWS home. `close` waits for the receives that are open: up to 20 seconds. */
 export async function openAws(options: AwsOptions): Promise<AwsBackends> {
-  const { place, now, log, leaseTime = JOB_QUEUE.visibilityTimeout * 1000, polls } = options
+  const { place, now, log, count, leaseTime = JOB_QUEUE.visibilityTimeout * 1000, polls } = options
   const settings = clientSettings(place)
   const waitTime = polls?.waitTime ?? JOB_QUEUE.waitTime
   const s3 = new S3Client({ ...settings, ...(place.endpoint !== undefined && { forcePathStyle: true }) })
   const sqs = new SQSClient(settings)
   const receiver = new SQSClient(clientSettings(place, waitTime * 1000 + ANSWER_TIME))
   const dynamodb = new DynamoDBClient(settings)
+  if (count !== undefined) for (const client of [s3, sqs, receiver, dynamodb]) countRequests(client, count)
   const table = openTable({ client: DynamoDBDocumentClient.from(dynamodb), name: place.recordsTable })
 
   function jobQueue<J extends Job>(kind: J['kind'], urls: QueueUrls): SqsJobQueue<J> {
@@ -148,8 +152,9 @@ export function awsPlaceOf(aws: AwsStorage): AwsPlace {
 }
 
 /** Opens what policies remember. */
-export function openAwsPolicyStore(place: AwsPlace): PolicyStore {
+export function openAwsPolicyStore(place: AwsPlace, count?: Count): PolicyStore {
   const dynamodb = new DynamoDBClient(clientSettings(place))
+  if (count !== undefined) countRequests(dynamodb, count)
   const table = openTable({ client: DynamoDBDocumentClient.from(dynamodb), name: place.policyTable })
   const store = createDynamoPolicyStore({ table })
   return {

@@ -11,6 +11,13 @@ export const process = {
     spike: 'A new version label marks a deploy.',
     labels: { version: { from: 'package.json' }, home: { from: 'embedded, aws' } },
   },
+  costUsd: {
+    name: 'elemta_cost_usd_total',
+    type: 'counter',
+    help: 'Requests to AWS by what they cost at list prices of us-east-1, in US dollars, estimated; 0 without AWS',
+    spike: 'More mail, or more requests for each message than there were: compare with elemta_messages_received_total.',
+    labels: { component: ['s3', 'sqs', 'dynamodb'] },
+  },
   configReloads: {
     name: 'elemta_config_reloads_total',
     type: 'counter',
