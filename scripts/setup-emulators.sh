@@ -5,10 +5,11 @@
 set -eu
 
 where="${ELEMTA_EMULATORS:-${XDG_CACHE_HOME:-$HOME/.cache}/elemta/emulators}"
-localstack='localstack-core[runtime]==4.14.0'
+# The last release that runs without an account; with later ones of what it is made of it does not start.
+localstack='localstack-core[runtime]==4.14.0 cbor2<6 pyopenssl<26 cryptography<47 service-identity<26'
 ministack='ministack==1.5.33'
 
-# install <name> <requirement>: a marker names what was installed, so that a half-finished environment is made again.
+# install <name> <requirements>: a marker names what was installed, so that a half-finished environment is made again.
 install() {
   marker="$where/$1/installed"
   if [ -f "$marker" ] && [ "$(cat "$marker")" = "$2" ]; then
@@ -17,7 +18,8 @@ install() {
   echo "Installing $2 into $where/$1" >&2
   rm -rf "${where:?}/$1"
   python3 -m venv "$where/$1"
-  "$where/$1/bin/pip" install --quiet --disable-pip-version-check "$2" >&2
+  # shellcheck disable=SC2086 # several words
+  "$where/$1/bin/pip" install --quiet --disable-pip-version-check $2 >&2
   printf %s "$2" >"$marker"
 }
 

@@ -1,32 +1,22 @@
 // A whole gateway whose home is AWS, on emulators: what comes in by SMTP is in the bucket, the table and the queues, and
 // an operator sees the same as at home.
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import type { AwsPlace } from '../../src/backends-aws.ts'
-import { awsFront, awsPlace } from '../storage/aws-home.ts'
+import { awsFront, awsPlace, storageBlock } from '../storage/aws-home.ts'
 import type { Front } from '../storage/http-front.ts'
 import { startGateway } from './gateway.ts'
 import { EICAR, mail, send } from './mail.ts'
 import { withScanners } from './scanners.ts'
 
 let front: Front
-let place: AwsPlace
 beforeAll(async () => {
   front = await awsFront()
 })
 afterAll(() => front.close())
 
-/** The block of the configuration, on resources of this story's own. */
-async function storage() {
-  place = await awsPlace(front.endpoint)
-  const { region, endpoint, bucket, recordsTable, policyTable, scanQueues, deliveryQueues } = place
-  const tables = { records_table: recordsTable, policy_table: policyTable }
-  const scan = { scan_queue: scanQueues.normal, scan_queue_high: scanQueues.high, scan_queue_low: scanQueues.low }
-  return { home: 'aws', aws: { region, endpoint, bucket, ...tables, ...scan, delivery_queue: deliveryQueues.normal } }
-}
-
 test('takes mail, scans it, delivers it, sets aside what is bad, and tells of it', async () => {
   const scanners = withScanners(inject('clamav'), inject('rspamd'))
-  await using gateway = await startGateway({ config: { ...scanners, storage: await storage() } })
+  const storage = storageBlock(await awsPlace(front.endpoint))
+  await using gateway = await startGateway({ config: { ...scanners, storage } })
   const clean = await send(gateway.port, { content: mail({ body: 'Hello Bob\r\n' }) })
   const large = await send(gateway.port, { content: mail({ body: `${'x'.repeat(70)}\r\n`.repeat(90_000) }) })
   const bad = await send(gateway.port, { content: mail({ body: `${EICAR}\r\n` }) })

@@ -2,27 +2,19 @@
 // test's own, and a clock that tests set. What the clock makes due is woken by the sweep of lost wake-ups, at once.
 import { S3Client } from '@aws-sdk/client-s3'
 import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs'
-import { inject } from 'vitest'
 import { type AwsBackends, type AwsOptions, type AwsPlace, openAws, type QueueUrls } from '../../src/backends-aws.ts'
 import { PRIORITIES } from '../../src/mail/priority.ts'
 import { JOB_QUEUE } from '../../src/storage/aws-schema.ts'
 import { dynamoClient, freshTable } from '../contract/dynamo-tables.ts'
 import type { Home } from '../contract/home.ts'
 import { type Front, startFront } from './http-front.ts'
-import { CREDENTIALS, fauxqs, newBucket, REGION } from './s3.ts'
-
-declare module 'vitest' {
-  interface ProvidedContext {
-    /** Address of an emulator of S3 and SQS; absent: fauxqs. */
-    awsEndpoint?: string
-  }
-}
+import { awsEndpoint, CREDENTIALS, newBucket, REGION } from './s3.ts'
 
 const LEASE_TIME = 60_000
 /** An open receive of an emulator takes messages with it when its process is gone. */
-const POLLS = { waitTime: 0, times: { pause: 5, gather: 1000 } }
+export const POLLS = { waitTime: 0, times: { pause: 5, gather: 1000 } }
 
-export type AwsHome = Home &
+export type AwsHome = Omit<Home, 'open'> &
   Readonly<{ place: AwsPlace; front: Front; open(options?: Partial<AwsOptions>): Promise<AwsBackends> }>
 
 let queues = 0
@@ -30,7 +22,7 @@ let queues = 0
 /** A front before the emulators, for one who wants to break something. */
 export async function awsFront(): Promise<Front> {
   const { protocol, hostname, port } = await (await dynamoClient()).config.endpoint!()
-  return startFront(inject('awsEndpoint') ?? (await fauxqs()).endpoint, `${protocol}//${hostname}:${port}`)
+  return startFront(await awsEndpoint(), { dynamodb: `${protocol}//${hostname}:${port}` })
 }
 
 /** Resources of a test's own. */
@@ -63,6 +55,14 @@ export async function awsPlace(endpoint: string): Promise<AwsPlace> {
     s3.destroy()
     sqs.destroy()
   }
+}
+
+/** The block of the configuration for a gateway on these resources; delivery has one queue for all priorities. */
+export function storageBlock(place: AwsPlace) {
+  const { region, endpoint, bucket, recordsTable, policyTable, scanQueues, deliveryQueues } = place
+  const tables = { records_table: recordsTable, policy_table: policyTable }
+  const scan = { scan_queue: scanQueues.normal, scan_queue_high: scanQueues.high, scan_queue_low: scanQueues.low }
+  return { home: 'aws', aws: { region, endpoint, bucket, ...tables, ...scan, delivery_queue: deliveryQueues.normal } }
 }
 
 export async function awsHome(options: Partial<AwsOptions> = {}): Promise<AwsHome> {

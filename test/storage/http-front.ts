@@ -27,8 +27,15 @@ export type Front = Readonly<{
   close(): Promise<void>
 }>
 
-/** `dynamodb`: where requests to that service go, if not to the same. */
-export async function startFront(target: string, dynamodb: string = target): Promise<Front> {
+type FrontOptions = Readonly<{
+  /** Where requests to DynamoDB go, if not to the same. */
+  dynamodb?: string
+  /** The body as the emulator can read it. */
+  translate?(request: FrontRequest): Buffer
+}>
+
+export async function startFront(target: string, options: FrontOptions = {}): Promise<Front> {
+  const { dynamodb = target, translate = ({ body }) => body } = options
   const requests: FrontRequest[] = []
   let decide: (request: FrontRequest) => Fate | Promise<Fate> = () => 'pass'
 
@@ -45,7 +52,7 @@ export async function startFront(target: string, dynamodb: string = target): Pro
       outgoing.writeHead(fate.status).end(fate.body)
       return
     }
-    const passed = understood(seen)
+    const passed = translate(seen)
     const headers = { ...incoming.headers, 'content-length': String(passed.length) }
     const onward = request({ hostname, port, method, path, headers }, answer => {
       if (fate === 'lost') {
@@ -74,12 +81,6 @@ export async function startFront(target: string, dynamodb: string = target): Pro
       return closed
     },
   }
-}
-
-/** fauxqs reads the parts of an upload only without their checksums. */
-function understood({ method, path, body }: FrontRequest): Buffer {
-  if (method !== 'POST' || !path.includes('uploadId=')) return body
-  return Buffer.from(body.toString().replace(/<Checksum\w+>[^<]*<\/Checksum\w+>/g, ''))
 }
 
 async function bodyOf(incoming: IncomingMessage): Promise<Buffer> {

@@ -6,7 +6,7 @@ import { createS3MessageStore, type S3MessageStore } from '../../src/storage/mes
 import { octets } from '../contract/home.ts'
 import { listed, read, writeAll } from '../contract/message-store.ts'
 import { type Fate, type Front, startFront } from './http-front.ts'
-import { fauxqs, newBucket, s3Client } from './s3.ts'
+import { awsEndpoint, newBucket, s3Client } from './s3.ts'
 
 const PART = 5 * 1024 * 1024
 
@@ -16,7 +16,7 @@ describe('message store in S3', () => {
   let bucket: string
   let messages: S3MessageStore
   beforeAll(async () => {
-    front = await startFront((await fauxqs()).endpoint)
+    front = await startFront(await awsEndpoint())
     client = s3Client(front.endpoint)
   })
   afterAll(async () => {

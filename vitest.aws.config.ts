@@ -1,0 +1,19 @@
+// `npm run test:aws`: what is tested on emulators in this process by `npm test` runs here on LocalStack and MiniStack,
+// which know more of AWS: transactions, checksums of uploads in parts, hidden messages.
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    include: [
+      'test/storage/{contract-aws,message-store-s3,job-queue-sqs}.test.ts',
+      'test/storage/{record-store,policy-store,job-rows}-dynamodb.test.ts',
+      'test/spool/sweep-orphans.test.ts',
+      'test/pipeline/aws-*.test.ts',
+    ],
+    globalSetup: ['test/global-setup.ts', 'test/aws-setup.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    pool: 'forks',
+    maxWorkers: 2,
+  },
+})
