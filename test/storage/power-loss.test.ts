@@ -70,7 +70,9 @@ async function findFaultsAfter({ dataDir, calls, said }: Recording, cuts: readon
 const some = <T>(from: readonly T[], count: number) =>
   Array.from({ length: count }, () => from[Math.floor(Math.random() * from.length)]!)
 
-it('keeps everything acknowledged through a power cut, with one sync for many messages', async () => {
+it('keeps everything acknowledged through a power cut, with one sync for many messages', {
+  timeout: 60_000,
+}, async () => {
   const recording = await record('synced', 'FULL')
   const { calls, said } = recording
   const acknowledgements = [...said.keys()].filter(index => said[index]?.startsWith('accepted'))
