@@ -35,6 +35,7 @@ export async function proveSilence(fault: Fault, stack: Stack, proving: Proving)
     resolved = await heardSince(healedAt, 2)
     resolveSeconds = secondsSince(healedAt)
   } catch (error) {
+    proving.signal.throwIfAborted()
     problems.push((error as Error).message)
   }
   const times = { detectSeconds, resolveSeconds }

@@ -1,6 +1,6 @@
 // One fault, proven: its alerts are quiet, the fault is injected, each alert fires and reaches those whom the routing
 // promises it to, with its value and links; the fault is healed, and they are told that it is over.
-// What does not come in time is a problem in the row of its alert; nothing here throws for it.
+// What does not come in time is a problem in the row of its alert; nothing here throws but for being broken off.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { alertRules } from '../../monitoring/rules/groups.ts'
 import { annotationsOf } from '../../monitoring/rules/render.ts'
@@ -47,6 +47,7 @@ export async function proveFault(fault: Fault, stack: Stack, proving: Proving): 
     await fault.inject(stack)
     await Promise.all(proofs.filter(({ late }) => !late).map(proof => proof.told(injectedAt)))
   } catch (error) {
+    proving.signal.throwIfAborted()
     for (const proof of proofs) proof.problem(`the fault could not be injected: ${(error as Error).message}`)
   }
   const healedAt = Date.now()
@@ -60,6 +61,7 @@ export async function proveFault(fault: Fault, stack: Stack, proving: Proving): 
       }),
     )
   } catch (error) {
+    proving.signal.throwIfAborted()
     for (const proof of proofs) proof.problem(`the fault could not be healed: ${(error as Error).message}`)
   }
   return proofs.map(proof => proof.row())

@@ -1,6 +1,8 @@
 // Drills in a private stack of real parts: what is broken turns green, and what is not broken, not healed or not as
 // promised turns red. All alerts are drilled by `npm run drill`.
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
@@ -10,6 +12,7 @@ import { isGreen } from '../../local/drill/report.ts'
 import { faultsFor } from '../../local/drill/run.ts'
 import { type Stack, startStack } from '../../local/drill/stack.ts'
 import { silentLog } from '../../src/platform/log.ts'
+import { ENTRY } from '../pipeline/program.ts'
 
 const { signal } = new AbortController()
 const nothing = async () => {}
@@ -64,3 +67,24 @@ test('what is not healed turns red', async () => {
   })
   await stack.clamd.start()
 }, 60_000)
+
+test('a drill that is broken off says so, and leaves nothing behind', async () => {
+  const place = mkdtempSync(join(tmpdir(), 'elemta-broken-off-'))
+  chmodSync(place, 0o755)
+  const env = { ...process.env, TMPDIR: place }
+  const child = spawn(process.execPath, [ENTRY, 'drill', 'ElemtaDown'], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  let [said, printed] = ['', '']
+  let asked = false
+  child.stdout.on('data', text => {
+    printed += text
+  })
+  child.stderr.on('data', text => {
+    said += text
+    if (!asked && said.includes('the gateway is killed')) asked = child.kill('SIGINT') // a second one ends it at once
+  })
+  expect(await once(child, 'close')).toEqual([70, null])
+  expect(said).toContain('the drill was broken off')
+  expect(printed).toBe('')
+  expect(readdirSync(place)).toEqual([])
+  rmSync(place, { recursive: true })
+}, 90_000)
