@@ -1,6 +1,9 @@
 // Who may do what, as the statements of the roles say it: the ingress, which the world talks to, can read no mail.
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { type Resource, synthesize } from './synth.ts'
+
+// Making a template takes a second on a machine with nothing else to do.
+vi.setConfig({ testTimeout: 120_000 })
 
 const made = synthesize({ data: { encryption: 'own-key' }, delivery: { runsOn: 'fargate' } })
 const functions = synthesize({ delivery: { runsOn: 'lambda' } })

@@ -1,9 +1,12 @@
 // What must not be lost is kept, encrypted, and reached over TLS only.
 import { Match } from 'aws-cdk-lib/assertions'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { DATA_OUTPUTS } from '../../lib/names.ts'
 import { JOB_QUEUE, MAIL_BUCKET, POLICY_TABLE, RECORDS_TABLE } from '../../src/storage/aws-schema.ts'
 import { type Resource, synthesize } from './synth.ts'
+
+// Making a template takes a second on a machine with nothing else to do.
+vi.setConfig({ testTimeout: 120_000 })
 
 const kept = synthesize({ data: { retain: true, encryption: 'own-key' } })
 const passing = synthesize({ data: { retain: false, pointInTimeRecovery: false } })

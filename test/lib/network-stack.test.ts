@@ -1,7 +1,10 @@
 // The network: where tasks are, how they reach the world, and what people have to enter elsewhere.
 import type { Template } from 'aws-cdk-lib/assertions'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { synthesize } from './synth.ts'
+
+// Making a template takes a second on a machine with nothing else to do.
+vi.setConfig({ testTimeout: 120_000 })
 
 const outputsOf = (template: Template) =>
   Object.fromEntries(Object.entries(template.findOutputs('*')).map(([id, { Value }]) => [id, JSON.stringify(Value)]))

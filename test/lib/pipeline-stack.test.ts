@@ -1,8 +1,11 @@
 // What mail goes through: ports, who may connect to whom, draining, scaling.
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { parse } from 'yaml'
 import { JOB_QUEUE } from '../../src/storage/aws-schema.ts'
 import { synthesize } from './synth.ts'
+
+// Making a template takes a second on a machine with nothing else to do.
+vi.setConfig({ testTimeout: 120_000 })
 
 const full = synthesize({
   tls: 'secret',

@@ -7,11 +7,14 @@ import { type IPolicyValidationPlugin, Stack, Validations } from 'aws-cdk-lib'
 import { Template } from 'aws-cdk-lib/assertions'
 import { Queue } from 'aws-cdk-lib/aws-sqs'
 import { AwsSolutionsChecks } from 'cdk-nag'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { type DeploymentInput, deploymentSettings } from '../../lib/deployment-settings.ts'
 import { createStacks } from '../../lib/stacks.ts'
 import { masked } from './snapshot.ts'
 import { newApp, type Resource, STAGES } from './synth.ts'
+
+// Making a template takes a second on a machine with nothing else to do.
+vi.setConfig({ testTimeout: 120_000 })
 
 type Resources = Record<string, Resource>
 
