@@ -1,0 +1,36 @@
+// What `elemta cost` says a message takes, against what a gateway on emulators of S3 and SQS
+// is seen to ask for. What DynamoDB bills is counted in test/storage/dynamodb-bill.test.ts.
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { PER_MESSAGE } from '../../lib/cost/load.ts'
+import { PRICES, priceOf } from '../../src/platform/prices.ts'
+import { startGateway } from '../pipeline/gateway.ts'
+import { mail, send } from '../pipeline/mail.ts'
+import { withScanners } from '../pipeline/scanners.ts'
+import { awsFront, awsPlace, storageBlock } from '../storage/aws-home.ts'
+import type { Front } from '../storage/http-front.ts'
+
+const MESSAGES = 10
+
+let front: Front
+beforeAll(async () => {
+  front = await awsFront()
+})
+afterAll(() => front.close())
+
+test('a message of 75 KB, accepted, scanned and delivered', async () => {
+  const scanners = withScanners(inject('clamav'), inject('rspamd'))
+  const storage = storageBlock(await awsPlace(front.endpoint))
+  await using gateway = await startGateway({ config: { ...scanners, storage } })
+  for (let n = 0; n < MESSAGES; n++) {
+    const { queueId } = await send(gateway.port, { content: mail({ body: `${'x'.repeat(73)}\r\n`.repeat(1000) }) })
+    await gateway.settled(queueId, 'delivered')
+  }
+  const told = async (component: string) =>
+    (await gateway.metric(`elemta_cost_usd_total{component="${component}"}`)) / MESSAGES
+  const { s3Puts, s3Gets, sqsRequests } = PER_MESSAGE
+  expect(await told('s3')).toBeCloseTo(priceOf(PRICES.s3Put, s3Puts) + priceOf(PRICES.s3Get, s3Gets), 9)
+  // Receives that found nothing are in it, and batches that had more than one.
+  const wakeUps = (await told('sqs')) / priceOf(PRICES.sqsRequest, 1)
+  expect(wakeUps).toBeGreaterThan(sqsRequests / 2)
+  expect(wakeUps).toBeLessThan(sqsRequests * 1.5)
+})
