@@ -224,7 +224,7 @@ describe('configuration', () => {
         expect(JSON.stringify(environment[`ELEMTA_${name}`])).toMatch(/elemta-dev-data:/)
       }
       expect(parse(String(environment.ELEMTA_CONFIG_YAML)).storage.aws).toMatchObject({
-        bucket: variable('ELEMTA_BUCKET'),
+        bucket: expect.stringContaining('{ELEMTA_BUCKET}'),
         region: 'eu-central-1',
       })
     }
@@ -239,7 +239,7 @@ describe('configuration', () => {
     const auth = (task: string) =>
       parse(String(environmentOf(containersOf(full, task).gateway!).ELEMTA_CONFIG_YAML)).routes[0].auth
     expect(auth('IngressTask')).toBeUndefined()
-    expect(auth('DeliveryTask').password).toBe(variable('ELEMTA_NEXT_HOP_PASSWORD'))
+    expect(auth('DeliveryTask').password).toContain('{ELEMTA_NEXT_HOP_PASSWORD}')
   })
 
   test('scanners are never children of the worker', () => {
@@ -295,9 +295,4 @@ describe('functions', () => {
 
 function attributesOf(list: readonly { Key: string; Value: string }[]): Record<string, string> {
   return Object.fromEntries(list.map(({ Key, Value }) => [Key, Value]))
-}
-
-/** As the configuration names what it finds in the environment. */
-function variable(name: string): string {
-  return `\${${name}}`
 }
