@@ -5,6 +5,7 @@ import type { Duration } from 'aws-cdk-lib'
 import { Architecture, LoggingFormat, Runtime } from 'aws-cdk-lib/aws-lambda'
 import { NodejsFunction, type NodejsFunctionProps, OutputFormat, SourceMapMode } from 'aws-cdk-lib/aws-lambda-nodejs'
 import type { Construct } from 'constructs'
+import { BUNDLING } from '../function-bundling.ts'
 import { acknowledge } from './acknowledge.ts'
 import { logGroup } from './log-group.ts'
 
@@ -36,15 +37,15 @@ export class NodeFunction extends NodejsFunction {
       awsSdkConnectionReuse: false,
       bundling: {
         format: OutputFormat.ESM,
-        target: 'node24',
-        mainFields: ['module', 'main'],
+        target: BUNDLING.target,
+        mainFields: [...BUNDLING.mainFields],
+        externalModules: [...BUNDLING.externalModules],
         minify: true,
         sourceMap: true,
         sourceMapMode: SourceMapMode.DEFAULT,
         sourcesContent: false,
         bundleAwsSDK: true,
-        // What was written for CommonJS asks for Node's own modules by require.
-        banner: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+        banner: BUNDLING.banner,
       },
     })
     acknowledge(this, {

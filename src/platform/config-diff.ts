@@ -1,6 +1,6 @@
 // What differs between two configurations, key by key, in the words of the file and without secrets: what a reload
 // tells in the log. Plugins are compared by their names, so that one more in front is one change. Pure.
-import { z } from 'zod'
+import * as z from 'zod'
 import { type Config, configSchema } from './config.ts'
 import { isGroup } from './config-shape.ts'
 import { printableConfig } from './config-show.ts'

@@ -3,7 +3,7 @@
 import { isIP } from 'node:net'
 import { domainToASCII } from 'node:url'
 import ipaddr from 'ipaddr.js'
-import { z } from 'zod'
+import * as z from 'zod'
 import { formatDuration, formatSize, parseDuration, parseSize } from './config-units.ts'
 
 /** Octets; written `25MB`. */

@@ -1,6 +1,6 @@
 // The JSON Schema of the configuration file, for editors (completion, hover, red lines while typing).
 // config/elemta.schema.json is its output; a test holds the two together.
-import { z } from 'zod'
+import * as z from 'zod'
 import { configSchema } from './config.ts'
 
 type JsonSchema = z.core.JSONSchema.BaseSchema

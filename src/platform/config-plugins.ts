@@ -1,6 +1,6 @@
 // The blocks of `plugins:` and what each may hold. The scanners look at content after (or, with scan.wait, before) the
 // 250; the others are session policies, which decide while the client waits. Every block of a policy has `mode`.
-import { z } from 'zod'
+import * as z from 'zod'
 import { domain, domainPattern, duration, host, network, port, rate, secret, size } from './config-fields.ts'
 
 const clamav = z.strictObject({

@@ -1,5 +1,5 @@
 // Where mail goes and how: the blocks of `routes:` and `delivery:`.
-import { z } from 'zod'
+import * as z from 'zod'
 import { domainPattern, duration, listenAddress, nextHop, rate, retrySchedule, secret } from './config-fields.ts'
 
 const weighted = z.strictObject({

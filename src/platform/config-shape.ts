@@ -1,6 +1,6 @@
 // Which keys and elements a place of the configuration has, asked of the schema itself, so that suggestions,
 // variables and secrets need no list of their own.
-import { z } from 'zod'
+import * as z from 'zod'
 
 type Schema = z.core.$ZodType
 

@@ -1,7 +1,7 @@
 // The effective configuration as YAML: every default filled in, units as people write them, secrets masked.
 // Loading the output again gives the same Config (but for masked secrets).
 import { stringify } from 'yaml'
-import { z } from 'zod'
+import * as z from 'zod'
 import { type Config, configSchema } from './config.ts'
 import { elementOf, isGroup, isSecret, keysOf } from './config-shape.ts'
 

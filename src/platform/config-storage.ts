@@ -1,5 +1,5 @@
 // The group `storage` of the configuration: where contents, records and jobs are kept.
-import { z } from 'zod'
+import * as z from 'zod'
 
 const name = () => z.string().min(1)
 

@@ -2,7 +2,7 @@
 // (the name of a file that holds the value, as containers hand over secrets), and `<key>_file: PATH` for secret keys.
 // `$${NAME}` stands for the text `${NAME}`. What cannot be had is reported, never replaced by nothing.
 import { readFileSync } from 'node:fs'
-import { z } from 'zod'
+import * as z from 'zod'
 import { elementOf, isGroup, isSecret, keysOf, unwrap } from './config-shape.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>

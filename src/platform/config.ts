@@ -2,7 +2,7 @@
 // `Config` is what the rest of the program sees: sizes in octets, durations in milliseconds, nothing left to parse.
 // Rules that concern several keys are in config-rules.ts; reading the file is config-load.ts.
 import { availableParallelism, hostname as systemHostname } from 'node:os'
-import { z } from 'zod'
+import * as z from 'zod'
 import {
   domain,
   duration,

@@ -1,8 +1,8 @@
 // JSON lines on stdout, pretty on a terminal, or lines as Postfix writes them. Never a body, a subject or a password.
 // Lines about a message carry its queue id; `event` is one word of the vocabulary (accepted, delivered …): docs/logs.md.
+import { createRequire } from 'node:module'
 import { hostname as systemName } from 'node:os'
 import { type DestinationStream, type Logger, pino } from 'pino'
-import pretty from 'pino-pretty'
 import { postfixLines } from './log-postfix.ts'
 
 export type Log = Logger
@@ -28,8 +28,19 @@ export function createLog(options: LogOptions = {}): Log {
   if (!terminal) return stderr ? pino(settings, pino.destination({ fd, sync: true })) : pino(settings)
   return pino(
     settings,
-    pretty({ destination: fd, colorize: true, messageKey: 'event', translateTime: 'HH:MM:ss.l', singleLine: true }),
+    prettyPrinter()({
+      destination: fd,
+      colorize: true,
+      messageKey: 'event',
+      translateTime: 'HH:MM:ss.l',
+      singleLine: true,
+    }),
   )
+}
+
+/** Loaded where there is a terminal: it is larger than all the rest of logging. */
+function prettyPrinter(): typeof import('pino-pretty') {
+  return createRequire(import.meta.url)('pino-pretty')
 }
 
 /** Takes JSON lines and writes them in the other form. */

@@ -1,6 +1,6 @@
 // What an operator does with dead letters: jobs whose worker failed or died again and again. After the cause is gone
 // they go back on their queue, as if they were new.
-import { z } from 'zod'
+import * as z from 'zod'
 import type { DeliveryJob, Job, ScanJob } from '../mail/job.ts'
 import type { DeadLetter } from '../storage/job-queue.ts'
 import { audit, OperationError, type OperationParts, type Operations, operation } from './operation.ts'

@@ -1,6 +1,6 @@
 // What an operator can do, as one table. The operator's port and the command line run the same one: over HTTP beside a
 // gateway that runs, on the data directory itself when none does.
-import { z } from 'zod'
+import * as z from 'zod'
 import { createDeadLetterOperations } from './dead-letter-operations.ts'
 import { OperationError, type OperationParts, type Operations, operation } from './operation.ts'
 import { createQueueOperations } from './queue-operations.ts'

@@ -3,7 +3,7 @@
 // A release is a scan job of its own for each recipient, signed: see src/mail/release.ts. It is done when the next hop
 // has taken it, which the record tells by a `released` event.
 import { randomBytes } from 'node:crypto'
-import { z } from 'zod'
+import * as z from 'zod'
 import { isQueueId, timePrefix } from '../mail/queue-id.ts'
 import type { RecipientState } from '../mail/record.ts'
 import { signRelease } from '../mail/release.ts'

@@ -1,7 +1,7 @@
 // What an operator does with queued mail: look at it, hold and release it, try it now, send it elsewhere, let it
 // go before or after others, delete it.
 // An act answers for one page of what was selected; `next` goes on with the rest. A dry run only says what is meant.
-import { z } from 'zod'
+import * as z from 'zod'
 import { PRIORITIES } from '../mail/priority.ts'
 import { isQueueId } from '../mail/queue-id.ts'
 import { nextHop } from '../platform/config-fields.ts'

@@ -1,6 +1,6 @@
 // Which queued mail an operator means: queue ids, or everything that a filter fits. Answered in pages, so that an act on
 // a million messages is many short ones, and memory stays flat; a message is never divided between two pages.
-import { z } from 'zod'
+import * as z from 'zod'
 import { isQueueId } from '../mail/queue-id.ts'
 import type { RecipientState } from '../mail/record.ts'
 import type { ListedRecipient, RecipientFilter, RecordStore } from '../storage/record-store.ts'

@@ -19,7 +19,8 @@ export type SqsJobQueue<J extends Job> = JobQueue<J> &
   Readonly<{
     /**
      * Leases the job that a message names, for whoever receives messages himself (Lambda). The message is of no use
-     * after that: what is given back is woken by a new one.
+     * after that: what is given back is woken by a new one. Rejects what is no message of ours: it may stay on the queue,
+     * for the dead-letter queue to get.
      */
     leaseMessage(body: string): Promise<WokenJob<J>>
     /**
@@ -126,7 +127,7 @@ export function createSqsJobQueue<J extends Job>(options: SqsJobQueueOptions<J>)
 
     async leaseMessage(body) {
       const said = readWakeUp(body)
-      if (said === undefined) return { busyFor: 0 }
+      if (said === undefined) throw new Error(`no wake-up for a job: ${body.slice(0, 100)}`)
       const answer = await rows.lease(said.jobId)
       if (answer.got === 'lease') return { lease: answer.lease }
       return { busyFor: answer.got === 'busy' ? Math.max(1, answer.visibleAt - now()) : 0 }
