@@ -76,7 +76,10 @@ export async function createGateway({ dir, config, diskSize }: GatewayOptions): 
     renameSync(`${configFile}.new`, configFile)
   }
 
+  const isRunning = () => child !== undefined && child.exitCode === null && child.signalCode === null
+
   async function start(): Promise<void> {
+    if (isRunning()) return // healed, although it was not broken yet
     const output = openSync(logFile, 'a')
     // It ends with us, even when we are killed.
     const command = [findProgram('setpriv', 'util-linux'), '--pdeathsig', 'KILL', process.execPath, ENTRY]
@@ -101,7 +104,7 @@ export async function createGateway({ dir, config, diskSize }: GatewayOptions): 
   }
 
   async function stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    if (child === undefined || !isRunning()) return
     const ended = once(child, 'exit')
     child.kill(signal)
     await ended
