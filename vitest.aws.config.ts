@@ -1,5 +1,5 @@
-// `npm run test:aws`: what is tested on emulators in this process by `npm test` runs here on LocalStack and MiniStack,
-// which know more of AWS: transactions, checksums of uploads in parts, hidden messages.
+// `npm run test:aws`: what is tested on emulators in this process by `npm test` runs here on MiniStack (and
+// LocalStack, where it can be installed), which know more of AWS: transactions, checksums of uploads in parts.
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the emulators that `npm run test:aws` runs its suites on, by pip, each into an environment of its own:
-# LocalStack (S3, SQS, SNS) and MiniStack (DynamoDB). Does nothing when they are there. Prints where they are.
-# ELEMTA_EMULATORS says where else than the user's cache. Needs python3 with venv, and a package index that pip reaches.
+# MiniStack and, where there is a Python that it runs on (3.13), LocalStack. Does nothing when they are there. Prints
+# where they are. ELEMTA_EMULATORS says where else than the user's cache. Needs venv, and an index that pip reaches.
 set -eu
 
 where="${ELEMTA_EMULATORS:-${XDG_CACHE_HOME:-$HOME/.cache}/elemta/emulators}"
@@ -9,21 +9,25 @@ where="${ELEMTA_EMULATORS:-${XDG_CACHE_HOME:-$HOME/.cache}/elemta/emulators}"
 localstack='localstack-core[runtime]==4.14.0 cbor2<6 pyopenssl<26 cryptography<47 service-identity<26'
 ministack='ministack==1.5.33'
 
-# install <name> <requirements>: a marker names what was installed, so that a half-finished environment is made again.
+# install <name> <python> <requirements>: a marker names what was installed, so that a half-finished environment is made again.
 install() {
   marker="$where/$1/installed"
-  if [ -f "$marker" ] && [ "$(cat "$marker")" = "$2" ]; then
+  if [ -f "$marker" ] && [ "$(cat "$marker")" = "$2 $3" ]; then
     return
   fi
-  echo "Installing $2 into $where/$1" >&2
+  echo "Installing $3 into $where/$1" >&2
   rm -rf "${where:?}/$1"
-  python3 -m venv "$where/$1"
+  "$2" -m venv "$where/$1"
   # shellcheck disable=SC2086 # several words
-  "$where/$1/bin/pip" install --quiet --disable-pip-version-check $2 >&2
-  printf %s "$2" >"$marker"
+  "$where/$1/bin/pip" install --quiet --disable-pip-version-check $3 >&2
+  printf %s "$2 $3" >"$marker"
 }
 
 mkdir -p "$where"
-install localstack "$localstack"
-install ministack "$ministack"
+install ministack python3 "$ministack"
+if python3.13 --version >/dev/null 2>&1; then
+  install localstack python3.13 "$localstack"
+else
+  rm -rf "$where/localstack"
+fi
 echo "$where"

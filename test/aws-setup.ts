@@ -1,10 +1,10 @@
-// The emulators of `npm run test:aws`, from scripts/setup-emulators.sh: LocalStack for S3 and SQS, MiniStack for DynamoDB.
-// Each on a free port, with its files in a directory of its own, stopped and removed at the end.
+// The emulators of `npm run test:aws`, from scripts/setup-emulators.sh: MiniStack, and LocalStack for S3 and SQS where it
+// could be installed. Each on a free port, with its files in a directory of its own, stopped and removed at the end.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createWriteStream, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { createWriteStream, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -19,7 +19,7 @@ export default async function setup({ provide }: TestProject): Promise<() => Pro
   const where = execFileSync(SETUP, { encoding: 'utf8' }).trim()
   const directory = mkdtempSync(join(tmpdir(), 'elemta-emulators-'))
   const [localstackPort, ministackPort] = [await freePort(), await freePort()]
-  const emulators = [
+  const startLocalstack = () =>
     start('localstack', localstackPort, [`${where}/localstack/bin/python`, '-m', 'localstack.runtime.main'], {
       SERVICES: 's3,sqs,sns',
       GATEWAY_LISTEN: `127.0.0.1:${localstackPort}`,
@@ -28,17 +28,24 @@ export default async function setup({ provide }: TestProject): Promise<() => Pro
       SKIP_SSL_CERT_DOWNLOAD: '1',
       DISABLE_EVENTS: '1',
       EAGER_SERVICE_LOADING: '1',
-    }),
+    })
+  const emulators = [
     start('ministack', ministackPort, [`${where}/ministack/bin/ministack`], {
       GATEWAY_PORT: String(ministackPort),
       BIND_HOST: '127.0.0.1',
       MINISTACK_HOST: '127.0.0.1',
     }),
+    ...(existsSync(`${where}/localstack`) ? [startLocalstack()] : []),
   ]
+  process.stdout.write(`S3 and SQS: ${emulators.at(-1)!.name}; DynamoDB: ${emulators[0]!.name}\n`)
 
   function start(name: string, port: number, [program = '', ...args]: string[], env: Record<string, string>): Emulator {
     const logFile = join(directory, `${name}.log`)
-    const child = spawn(program, args, { env: { ...process.env, ...env }, cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(program, args, {
+      env: { ...process.env, ...env },
+      cwd: directory,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     const log = createWriteStream(logFile)
     child.stdout.pipe(log, { end: false })
     child.stderr.pipe(log, { end: false })
@@ -60,8 +67,8 @@ export default async function setup({ provide }: TestProject): Promise<() => Pro
     await stop()
     throw error
   }
-  provide('awsEndpoint', emulators[0]!.url)
-  provide('dynamodbEndpoint', emulators[1]!.url)
+  provide('awsEndpoint', emulators.at(-1)!.url)
+  provide('dynamodbEndpoint', emulators[0]!.url)
   return stop
 }
 

@@ -49,7 +49,13 @@ describe('the sweep of orphans', () => {
     await scan(leased)
     expect(await backends.scanJobs.lease(1, untilTestEnds)).toHaveLength(1)
     await scan(queued)
-    const job = { kind: 'delivery', id: `${deferred}/delivery/2`, queueId: deferred, recipients: [TO], attempt: 2 } as const
+    const job = {
+      kind: 'delivery',
+      id: `${deferred}/delivery/2`,
+      queueId: deferred,
+      recipients: [TO],
+      attempt: 2,
+    } as const
     await backends.records.defer({ job: { ...job, headers: [] }, dueAt: Date.now() + HOUR })
     await backends.records.note(deferred, [], [{ recipient: TO, state: 'deferred' }])
     await backends.records.note(quarantined, [], [{ recipient: TO, state: 'quarantined' }])
