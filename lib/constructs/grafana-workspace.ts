@@ -68,6 +68,8 @@ export class GrafanaWorkspace extends Construct {
       pluginAdminEnabled: true,
       ...(version !== undefined && { grafanaVersion: version }),
     })
+    // Its type has none: CloudFormation refuses them.
+    this.workspace.addPropertyDeletionOverride('Tags')
     this.url = `https://${this.workspace.attrEndpoint}`
   }
 }
@@ -123,7 +125,7 @@ export class GrafanaContent extends Construct {
       serviceTimeout: Duration.minutes(6),
       properties,
     })
-    filled.node.addDependency(fill, workspace.role)
+    filled.node.addDependency(workspace.role) // with its rights: they belong to what is filled
   }
 }
 
