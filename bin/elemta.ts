@@ -4,6 +4,7 @@
 import { Command, CommanderError } from 'commander'
 import { environment } from '../src/platform/environment.ts'
 import { EXIT, exitFor } from '../src/platform/exit.ts'
+import { addHomeOptions } from './commands/home-options.ts'
 
 type CommandFile = Readonly<{ register(program: Command): void }>
 
@@ -39,6 +40,7 @@ async function main(args: readonly string[]): Promise<void> {
   const asked = COMMANDS[args.find(arg => !arg.startsWith('-')) ?? '']
   const files = asked === undefined ? Object.values(COMMANDS) : [asked]
   for (const { register } of await Promise.all(files.map(load => load()))) register(program)
+  addHomeOptions(program)
   await program.parseAsync(args, { from: 'user' })
 }
 

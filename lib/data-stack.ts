@@ -53,6 +53,7 @@ export class DataStack extends Stack {
       deliveryQueue: deliveryJobs.queue.queueUrl,
       scanDeadLetters: scanJobs.deadLetters.queueUrl,
       deliveryDeadLetters: deliveryJobs.deadLetters.queueUrl,
+      releaseKey: this.secrets.releaseKey.secretArn,
     }
     for (const [name, output] of Object.entries(DATA_OUTPUTS)) {
       new CfnOutput(this, output, { value: values[name as keyof typeof DATA_OUTPUTS] })

@@ -19,6 +19,7 @@ export const DATA_OUTPUTS = {
   deliveryQueue: 'DeliveryQueueUrl',
   scanDeadLetters: 'ScanDeadLetterQueueUrl',
   deliveryDeadLetters: 'DeliveryDeadLetterQueueUrl',
+  releaseKey: 'ReleaseKeySecretArn',
 } as const
 
 /** The variables of the environment by which every role finds the same resources (`${NAME}` in the configuration). */

@@ -1,15 +1,15 @@
-// Opens the policy store of the configured data directory for `elemta greylist`, with the settings that the
+// Opens the policy store of the home that is meant for `elemta greylist`, with the settings that the
 // configuration has for greylisting (the defaults where it has none), and reads what people write on its command line.
 import { openPolicyStore } from '../../src/backends.ts'
 import { parseForwardPath, parseReversePath } from '../../src/mail/address.ts'
-import { isBuiltin } from '../../src/platform/config.ts'
-import { loadConfig } from '../../src/platform/config-load.ts'
+import { type Config, isBuiltin } from '../../src/platform/config.ts'
 import { builtinPlugin } from '../../src/platform/config-plugins.ts'
 import { EXIT, ExitError } from '../../src/platform/exit.ts'
 import { type NamedClient, parseClient } from '../../src/policy/greylist-client.ts'
 import * as entries from '../../src/policy/greylist-entries.ts'
 import type { PolicyStore } from '../../src/storage/policy-store.ts'
 import { bareAddress, durationOf } from './arguments.ts'
+import { operatorHome } from './home-options.ts'
 
 /** Texts that make no sense end the command as wrong usage. */
 export type Greylist = Readonly<{
@@ -29,12 +29,12 @@ export async function withGreylist(
   configFile: string | undefined,
   use: (greylist: Greylist) => Promise<void>,
 ): Promise<void> {
-  const config = loadConfig(configFile)
+  const { config } = await operatorHome(configFile)
   const block = config.plugins.filter(isBuiltin).find(({ name }) => name === 'greylist')
   const plugin = block ?? builtinPlugin.parse({ name: 'greylist' })
   if (plugin.name !== 'greylist') throw new Error('another plugin in place of greylist')
   const { lifetime, auto_allow: autoAllow } = plugin.config
-  const store = await openPolicyStore({ dataDir: config.data_dir, onDamage: 'refuse' })
+  const store = await openStore(config)
   try {
     await use({
       store,
@@ -48,6 +48,12 @@ export async function withGreylist(
   } finally {
     await store.close()
   }
+}
+
+async function openStore({ data_dir: dataDir, storage }: Config): Promise<PolicyStore> {
+  if (storage.home === 'embedded' || storage.aws === undefined) return openPolicyStore({ dataDir, onDamage: 'refuse' })
+  const { awsPlaceOf, openAwsPolicyStore } = await import('../../src/backends-aws.ts')
+  return openAwsPolicyStore(awsPlaceOf(storage.aws))
 }
 
 function parseAddress(text: string | undefined, what: string): string {

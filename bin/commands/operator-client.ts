@@ -1,13 +1,13 @@
-// How commands act on the spool: through the operator's port of the gateway that runs, else on the data directory
-// itself, which is then ours for that time. Both run the same table of operations.
+// How commands act on the spool: through the operator's port of the gateway that runs, else on the home itself: a data
+// directory is ours for that time, AWS is shared with whoever works on it. All run the same table of operations.
 // A request that is refused ends the command with an exit code of sysexits(3): see docs/queue.md.
 import { userInfo } from 'node:os'
 import { WHO_HEADER } from '../../src/console/api.ts'
 import { type OperatorAccess, readOperatorAccess } from '../../src/console/operator-token.ts'
 import type { Config } from '../../src/platform/config.ts'
-import { loadConfig } from '../../src/platform/config-load.ts'
 import { EXIT, ExitError } from '../../src/platform/exit.ts'
 import type { Answer } from '../../src/spool/operations.ts'
+import { operatorHome } from './home-options.ts'
 import type { Ask } from './own-spool.ts'
 
 /** Runs an operation by its name and returns its result. Throws ExitError when it is refused or nobody can run it. */
@@ -23,9 +23,14 @@ export async function withOperator<T>(
   configFile: string | undefined,
   use: (call: CallOperator) => Promise<T>,
 ): Promise<T> {
-  const config = loadConfig(configFile)
-  const gateway = await reachGateway(config)
+  const home = await operatorHome(configFile)
+  const { config } = home
+  const gateway = home.chosen ? undefined : await reachGateway(config)
   if (gateway !== undefined) return use(async (name, input) => resultOf(await gateway(name, input)))
+  if (config.storage.home === 'aws') {
+    const { withSharedHome } = await import('./shared-home.ts')
+    return withSharedHome(home, caller(), ask => use(async (name, input) => resultOf(await ask(name, input))))
+  }
   const { withOwnSpool } = await import('./own-spool.ts')
   return withOwnSpool(config, caller(), ask => use(async (name, input) => resultOf(await ask(name, input))))
 }

@@ -3,11 +3,12 @@
 import { hasSpool, openEmbedded } from '../../src/backends.ts'
 import type { Config } from '../../src/platform/config.ts'
 import { EXIT, ExitError } from '../../src/platform/exit.ts'
-import { createLog } from '../../src/platform/log.ts'
+import { createLog, type Log } from '../../src/platform/log.ts'
 import { createMetrics } from '../../src/platform/metrics.ts'
 import { type Answer, createOperations, runOperation } from '../../src/spool/operations.ts'
 import { createQuarantineOperations } from '../../src/spool/quarantine-operations.ts'
 import { readReleaseKey } from '../../src/spool/release-key.ts'
+import type { Backends } from '../../src/storage/backends.ts'
 import { SpoolError } from '../../src/storage/spool-error.ts'
 
 export type Ask = (name: string, input: unknown) => Promise<Answer>
@@ -21,18 +22,24 @@ export async function withOwnSpool<T>(config: Config, who: string, use: (ask: As
     if (!(error instanceof SpoolError)) throw error
     throw new ExitError(EXIT.unavailable, `no gateway answers on the operator's port, and ${error.message}`)
   })
+  try {
+    return await use(operationsOn({ backends, log, releaseKey: () => readReleaseKey(dataDir) }, who))
+  } finally {
+    await backends.close()
+  }
+}
+
+type Opened = Readonly<{ backends: Backends; log: Log; releaseKey: () => Buffer }>
+
+/** The operations in this process, one act after the other. */
+export function operationsOn({ backends, log, releaseKey }: Opened, who: string): Ask {
   let turn: Promise<unknown> = Promise.resolve()
   function alone<R>(act: () => Promise<R>): Promise<R> {
     const done = turn.then(act)
     turn = done.catch(() => {})
     return done
   }
-  try {
-    const parts = { backends, now: Date.now, log, metrics: createMetrics(), alone }
-    const releaseKey = () => readReleaseKey(dataDir)
-    const operations = createOperations(parts, createQuarantineOperations(parts, { releaseKey }))
-    return await use((name, input) => runOperation(operations, name, input, who))
-  } finally {
-    await backends.close()
-  }
+  const parts = { backends, now: Date.now, log, metrics: createMetrics(), alone }
+  const operations = createOperations(parts, createQuarantineOperations(parts, { releaseKey }))
+  return (name, input) => runOperation(operations, name, input, who)
 }
