@@ -29,6 +29,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFile>>> = {
   config: () => import('./commands/config.ts'),
   cost: () => import('./commands/cost.ts'),
   greylist: () => import('./commands/greylist.ts'),
+  migrate: () => import('./commands/migrate.ts'),
   monitoring: () => import('./commands/monitoring.ts'),
 }
 
