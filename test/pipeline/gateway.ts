@@ -67,6 +67,7 @@ export function temporaryDirectory(): Promise<string> {
 export async function startGateway(options: GatewayOptions = {}): Promise<Gateway> {
   const directory = options.directory ?? (await temporaryDirectory())
   const configFile = await writeConfig(directory, options.config)
+  const started = loadConfig(configFile) // what is read later may be a file for a reload
   const env = { ...options.env, ...(options.crashAt ? { ELEMTA_CRASH_AT: options.crashAt } : {}) }
   const program = startProgram(['serve', '--config', configFile, ...(options.roles ? ['--role', options.roles] : [])], {
     ...options,
@@ -78,7 +79,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
   }
   const url = (path: string) => `http://127.0.0.1:${ready.ops.port}${path}`
   const read = async <T>(use: (reader: ReadOnlyBackends) => Promise<T>): Promise<T> => {
-    const reader = await openHomeReadOnly(loadConfig(configFile), Date.now)
+    const reader = await openHomeReadOnly(started, Date.now)
     try {
       return await use(reader)
     } finally {
