@@ -2,6 +2,7 @@
 import { measureAbuse } from './abuse.ts'
 import { type Contender, compareAccept, FAST_DISK, type Plan, SLOW_DISK } from './accept.ts'
 import { compareChecks } from './checks.ts'
+import { measureColdStart } from './cold-start.ts'
 import { measureCrashes } from './crash.ts'
 import { measureDeferred } from './deferred.ts'
 import { compareDeliver } from './deliver.ts'
@@ -102,6 +103,10 @@ export const CASES = {
   crash: {
     requires: ['strace'],
     measure: measureCrashes,
+  },
+  'cold-start': {
+    requires: [],
+    measure: measureColdStart,
   },
 } satisfies Record<string, Case>
 

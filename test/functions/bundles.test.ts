@@ -61,6 +61,29 @@ test('deliver delivers', async () => {
   expect((await deployed.backends.records.get(queueId))?.recipients[0]?.state).toBe('delivered')
 })
 
+test('a secret of the configuration is fetched, and one that is still empty is said', async () => {
+  const { front } = deployed.home
+  let secret = JSON.stringify({ name: 'mx.secret.example' })
+  front.decide(({ action }) =>
+    action === 'GetSecretValue' ? { status: 200, body: JSON.stringify({ SecretString: secret }) } : 'pass',
+  )
+  const env = {
+    ELEMTA_CONFIG_YAML: deployed.configuration.replace('hostname: mx.example.com', 'hostname: $' + '{ELEMTA_NAME}'),
+    ELEMTA_NAME_SECRET: 'arn:aws:secretsmanager:eu-central-1:1:secret:Name-1#name',
+    AWS_ENDPOINT_URL: front.endpoint,
+    AWS_REGION: 'eu-central-1',
+    AWS_ACCESS_KEY_ID: 'test',
+    AWS_SECRET_ACCESS_KEY: 'test',
+  }
+  const { record } = await deployed.waiting()
+  expect(await invoke('deliver', { Records: [record] }, env)).toEqual({ batchItemFailures: [] })
+  expect(nextHop.connections.at(-1)?.[0]).toBe('EHLO mx.secret.example')
+  secret = JSON.stringify({ name: '' })
+  const failed = await invoke('deliver', { Records: [] }, env).catch(error => String(error.stderr))
+  expect(failed).toMatch(/the field name of arn:.* is still empty/)
+  front.decide(() => 'pass')
+})
+
 test('sweep-deferred brings back what is due, and leaves what is not', async () => {
   const { records, deliveryJobs } = deployed.backends
   for (const dueAt of [Date.now() - 1, Date.now() + 3_600_000]) {
