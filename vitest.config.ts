@@ -1,13 +1,24 @@
-import { defineConfig } from 'vitest/config'
+// `npm test`: all but the stories of the whole monitoring and of the deployment, which take their time: those are
+// `npm run test:stack`, see vitest.stack.config.ts.
+import { defaultExclude, defineConfig } from 'vitest/config'
+
+/** What runs whole stacks of real servers, or synthesizes whole deployments. */
+export const STACK_TESTS = [
+  'test/monitoring/{stack,scripts,routing-escalation,alertmanager,prometheus,remote-write}.test.ts',
+  'test/drill/drill.test.ts',
+  'test/lib/*-stack.test.ts',
+  'test/lib/{access,stacks}.test.ts',
+]
+
+export const COMMON = {
+  globalSetup: ['test/global-setup.ts'],
+  testTimeout: 20_000,
+  hookTimeout: 60_000,
+  pool: 'forks' as const,
+  // Stories wait more than they work: three at a time keep two cores busy.
+  maxWorkers: 3,
+}
 
 export default defineConfig({
-  test: {
-    include: ['test/**/*.test.ts'],
-    globalSetup: ['test/global-setup.ts'],
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
-    pool: 'forks',
-    // Stories wait more than they work: three at a time keep two cores busy.
-    maxWorkers: 3,
-  },
+  test: { ...COMMON, include: ['test/**/*.test.ts'], exclude: [...defaultExclude, ...STACK_TESTS] },
 })

@@ -121,7 +121,8 @@ test('a report that cannot be written is lost and counted; the failure is record
 })
 
 test('a failure that cannot be recorded has no report either', async () => {
-  const failing: Backends = { ...backends, together: () => Promise.reject(new Error('disk full')) }
+  const full = () => Promise.reject(new Error('disk full'))
+  const failing: Backends = { ...backends, together: full, provisionally: full }
   const record = await deliver(
     ['a@example.com'],
     (_request, onOutcome) => onOutcome([refused('a@example.com')]),

@@ -21,11 +21,11 @@ import { findProgram } from '../../local/embedded/program.ts'
 const LOCK = { packages: { '': {}, 'node_modules/a': { version: '1.0.0' }, 'node_modules/mac': { optional: true } } }
 const DAEMONS = ['clamd', 'rspamd', 'redis-server', 'unbound']
 const TEST_TOOLS = [
-  ...['strace', 'openssl', 'swaks', 'curl', 'postfix', 'dovecot', 'prometheus', 'prometheus-alertmanager'],
+  ...['prometheus', 'prometheus-alertmanager', 'strace', 'openssl', 'swaks', 'curl', 'postfix', 'dovecot'],
   ...['shellcheck', 'slapd', 'pflogsumm', 'fail2ban-regex'],
 ]
 const TEST_PACKAGES =
-  'strace openssl swaks curl postfix dovecot-lmtpd prometheus prometheus-alertmanager shellcheck slapd pflogsumm fail2ban'
+  'prometheus prometheus-alertmanager strace openssl swaks curl postfix dovecot-lmtpd shellcheck slapd pflogsumm fail2ban'
 const TOOLS = ['sh', 'true', 'ls', 'rm', 'cp', 'chmod', 'touch']
 const POLICY = '/usr/sbin/policy-rc.d'
 
