@@ -8,6 +8,9 @@ export const STACK_TESTS = [
   'test/drill/drill.test.ts',
   'test/lib/*-stack.test.ts',
   'test/lib/{access,stacks}.test.ts',
+  'test/containers/roles.test.ts',
+  'test/functions/bundles.test.ts',
+  'test/{bin/home-aws,spool/migrate,pipeline/aws-faults,pipeline/aws-home}.test.ts',
 ]
 
 export const COMMON = {
@@ -15,8 +18,8 @@ export const COMMON = {
   testTimeout: 20_000,
   hookTimeout: 60_000,
   pool: 'forks' as const,
-  // Stories wait more than they work: three at a time keep two cores busy.
-  maxWorkers: 3,
+  // Stories wait more than they work: four at a time keep two cores busy.
+  maxWorkers: 4,
 }
 
 export default defineConfig({
