@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { signatureDatabase } from '../../local/drill/signature-database.ts'
 import { type Clamd, startClamd } from '../../local/embedded/clamd.ts'
 import type { UpdateSettings } from '../../local/embedded/freshclam.ts'
 import { findProgram } from '../../local/embedded/program.ts'
@@ -14,7 +15,6 @@ import { silentLog } from '../../src/platform/log.ts'
 import { createMetrics } from '../../src/platform/metrics.ts'
 import { createClamav } from '../../src/scan/clamav.ts'
 import { accepted, EICAR, whole } from '../scan/messages.ts'
-import { signatureDatabase } from '../../local/drill/signature-database.ts'
 
 const HOUR = 3600_000
 const YESTERDAY = new Date('2026-11-20T10:00:00Z')

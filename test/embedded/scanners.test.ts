@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { signatureDatabase } from '../../local/drill/signature-database.ts'
 import { freePort } from '../../local/embedded/port.ts'
 import { checkDatabase } from '../../local/scanner-checks.ts'
 import { type EmbeddedScanners, startEmbeddedScanners } from '../../local/scanners.ts'
@@ -15,7 +16,6 @@ import { createMetrics } from '../../src/platform/metrics.ts'
 import { configOf } from '../platform/parse-config.ts'
 import { accepted, mail, whole } from '../scan/messages.ts'
 import { realRspamd } from '../scan/real-daemons.ts'
-import { signatureDatabase } from '../../local/drill/signature-database.ts'
 
 let dir: string
 let scanners: EmbeddedScanners | undefined

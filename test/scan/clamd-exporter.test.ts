@@ -3,11 +3,11 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { signatureDatabase } from '../../local/drill/signature-database.ts'
 import { startClamd } from '../../local/embedded/clamd.ts'
 import { freePort } from '../../local/embedded/port.ts'
 import { silentLog } from '../../src/platform/log.ts'
 import { scrapeClamd } from '../../src/scan/clamd-exporter.ts'
-import { signatureDatabase } from '../../local/drill/signature-database.ts'
 import { standIn } from './stand-in.ts'
 
 async function samples(address: Readonly<{ host: string; port: number }>): Promise<Record<string, number>> {
