@@ -62,16 +62,8 @@ find_metrics() {
   fi
 }
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-if [[ -n ${ELEMTA_COMMAND:-} ]]; then
-  read -r -a elemta <<<"$ELEMTA_COMMAND"
-elif [[ -x $root/node_modules/.bin/node ]]; then
-  elemta=("$root/node_modules/.bin/node" "$root/bin/elemta.ts")
-elif command -v node >/dev/null; then
-  elemta=(node "$root/bin/elemta.ts")
-else
-  fail "there is neither $root/node_modules nor node: run npm install, or set ELEMTA_COMMAND" 69
-fi
+# shellcheck source=scripts/elemta-command.sh
+source "$(dirname "${BASH_SOURCE[0]}")/elemta-command.sh"
 
 for argument in "$@"; do
   if [[ $argument == --help || $argument == -h ]]; then

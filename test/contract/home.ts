@@ -1,4 +1,5 @@
 // What a contract suite needs of a home: its ports, opened again and again on the same storage, and a clock.
+import { afterEach, beforeEach } from 'vitest'
 import type { Client } from '../../src/mail/envelope.ts'
 import type { DeliveryJob, ScanJob } from '../../src/mail/job.ts'
 import { mintQueueId } from '../../src/mail/queue-id.ts'
@@ -17,6 +18,31 @@ export type Home = Readonly<{
 }>
 
 export type MakeHome = () => Promise<Home>
+
+/**
+ * A home of its own for each test of the suite that this is called in; `use` is told of it before the test, and again by
+ * what is returned, which closes and opens it.
+ */
+export function homeForEach(makeHome: MakeHome, use: (backends: Backends, home: Home) => void): () => Promise<void> {
+  let home: Home
+  let backends: Backends
+  async function open() {
+    backends = await home.open()
+    use(backends, home)
+  }
+  beforeEach(async () => {
+    home = await makeHome()
+    await open()
+  })
+  afterEach(async () => {
+    await backends.close()
+    await home.dispose()
+  })
+  return async function reopen() {
+    await backends.close()
+    await open()
+  }
+}
 
 /** A signal for leases that must not take forever when the queue is broken: the test's own time limit ends them. */
 export const untilTestEnds = new AbortController().signal

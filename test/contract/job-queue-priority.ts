@@ -1,32 +1,20 @@
 // The contract of the job queue port, as far as it is about what goes first.
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { ScanJob } from '../../src/mail/job.ts'
 import type { Priority } from '../../src/mail/priority.ts'
-import type { Backends } from '../../src/storage/backends.ts'
 import type { JobQueue, Lease } from '../../src/storage/job-queue.ts'
-import { type Home, type MakeHome, scanJob, untilTestEnds } from './home.ts'
+import { type Home, homeForEach, type MakeHome, scanJob, untilTestEnds } from './home.ts'
 
 const urgent = (id: string, priority: Priority): ScanJob => ({ ...scanJob(id), priority })
 
 export function jobQueuePriorityContract(makeHome: MakeHome): void {
   describe('job queue, by priority', () => {
     let home: Home
-    let backends: Backends
     let queue: JobQueue<ScanJob>
-    beforeEach(async () => {
-      home = await makeHome()
-      backends = await home.open()
-      queue = backends.scanJobs
+    const reopen = homeForEach(makeHome, (opened, itsHome) => {
+      queue = opened.scanJobs
+      home = itsHome
     })
-    afterEach(async () => {
-      await backends.close()
-      await home.dispose()
-    })
-    const reopen = async () => {
-      await backends.close()
-      backends = await home.open()
-      queue = backends.scanJobs
-    }
 
     it('hands out what is urgent first, also over a restart and after a delay', async () => {
       for (const id of ['low', 'normal', 'high']) await queue.enqueue(urgent(id, id as Priority))

@@ -1,9 +1,9 @@
 // The contract of the job queue port: what every adapter must do, on top of nothing but the port.
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { ScanJob } from '../../src/mail/job.ts'
 import type { Backends } from '../../src/storage/backends.ts'
 import type { JobQueue } from '../../src/storage/job-queue.ts'
-import { deliveryJob, type Home, type MakeHome, scanJob, untilTestEnds } from './home.ts'
+import { deliveryJob, type Home, homeForEach, type MakeHome, scanJob, untilTestEnds } from './home.ts'
 
 const empty = { jobs: 0, recipients: 0 }
 
@@ -12,20 +12,11 @@ export function jobQueueContract(makeHome: MakeHome): void {
     let home: Home
     let backends: Backends
     let queue: JobQueue<ScanJob>
-    beforeEach(async () => {
-      home = await makeHome()
-      backends = await home.open()
-      queue = backends.scanJobs
+    const reopen = homeForEach(makeHome, (opened, itsHome) => {
+      backends = opened
+      queue = opened.scanJobs
+      home = itsHome
     })
-    afterEach(async () => {
-      await backends.close()
-      await home.dispose()
-    })
-    const reopen = async () => {
-      await backends.close()
-      backends = await home.open()
-      queue = backends.scanJobs
-    }
     const leaseOne = async () => (await queue.lease(1, untilTestEnds))[0]!
     /** Proves that nothing else is there to be had: a job enqueued now comes alone. */
     const expectNothingElse = async () => {

@@ -1,31 +1,17 @@
 // The contract of the record store port, second part: claims on recipients, and the marks of final dots.
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { mintQueueId } from '../../src/mail/queue-id.ts'
-import type { Backends } from '../../src/storage/backends.ts'
 import { ClaimLostError, type RecordStore, type Sending } from '../../src/storage/record-store.ts'
-import { acceptedEvent, acceptedMessage, type Home, type MakeHome } from './home.ts'
+import { acceptedEvent, acceptedMessage, homeForEach, type MakeHome } from './home.ts'
 
 const AT = 1_700_000_000_000
 
 export function recipientClaimsContract(makeHome: MakeHome): void {
   describe('claims on recipients', () => {
-    let home: Home
-    let backends: Backends
     let records: RecordStore
-    beforeEach(async () => {
-      home = await makeHome()
-      backends = await home.open()
-      records = backends.records
+    const reopen = homeForEach(makeHome, opened => {
+      records = opened.records
     })
-    afterEach(async () => {
-      await backends.close()
-      await home.dispose()
-    })
-    const reopen = async () => {
-      await backends.close()
-      backends = await home.open()
-      records = backends.records
-    }
     const create = async (options: Parameters<typeof acceptedMessage>[0] = {}) => {
       const message = acceptedMessage(options)
       await records.create(message, acceptedEvent())

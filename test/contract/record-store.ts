@@ -1,11 +1,10 @@
 // The contract of the record store port: what every adapter must do, on top of nothing but the port.
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { HELD } from '../../src/mail/job.ts'
 import { mintQueueId } from '../../src/mail/queue-id.ts'
 import type { RecipientState, TraceEvent } from '../../src/mail/record.ts'
-import type { Backends } from '../../src/storage/backends.ts'
 import type { RecordStore } from '../../src/storage/record-store.ts'
-import { acceptedEvent, acceptedMessage, deliveryJob, type Home, type MakeHome, scanJob } from './home.ts'
+import { acceptedEvent, acceptedMessage, deliveryJob, homeForEach, type MakeHome, scanJob } from './home.ts'
 
 const AT = 1_700_000_000_000
 const delivered = (recipient: string): TraceEvent => ({
@@ -20,23 +19,10 @@ const held: TraceEvent = { at: AT + 9000, event: 'held', recipients: ['user@exam
 
 export function recordStoreContract(makeHome: MakeHome): void {
   describe('record store', () => {
-    let home: Home
-    let backends: Backends
     let records: RecordStore
-    beforeEach(async () => {
-      home = await makeHome()
-      backends = await home.open()
-      records = backends.records
+    const reopen = homeForEach(makeHome, opened => {
+      records = opened.records
     })
-    afterEach(async () => {
-      await backends.close()
-      await home.dispose()
-    })
-    const reopen = async () => {
-      await backends.close()
-      backends = await home.open()
-      records = backends.records
-    }
     const create = async (options: Parameters<typeof acceptedMessage>[0] = {}) => {
       const message = acceptedMessage(options)
       await records.create(message, acceptedEvent())
