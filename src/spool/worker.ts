@@ -1,8 +1,8 @@
 // The one worker loop: lease, run, settle; drain on demand. What a job means is the handler's business, what becomes of
 // one that fails is in job-run.ts; one whose worker died is handed out again by the queue. A job that was tried before is
-// suspected of killing its worker and begins alone; until then this is no
-// try, and other suspects are given back. So the innocent ones around it do not share its fate. One that still lives after a while is only slow: then the
-// others go on beside it, or a next hop that hangs would hold up everybody's mail.
+// suspected of killing its worker and begins alone; until then this is no try, and other suspects are given back. So the
+// innocent ones around it do not share its fate. One that still lives after a while is only slow: the others go on beside
+// it, or a next hop that hangs would hold up everybody's mail.
 import type { Job } from '../mail/job.ts'
 import type { JobQueue, Lease } from '../storage/job-queue.ts'
 import { createJobRun, type JobRunOptions } from './job-run.ts'
