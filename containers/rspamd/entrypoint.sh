@@ -1,10 +1,12 @@
 #!/bin/sh
 # Writes rspamd's configuration for one task and becomes rspamd. From the environment: ports, resolver, redis, password,
-# and the Spamhaus key; the thresholds follow RSPAMD_REJECT_SCORE, as reject_score of the gateway. It listens on 127.0.0.1 only.
+# and the Spamhaus key; the thresholds follow RSPAMD_REJECT_SCORE, as reject_score of the gateway. It listens on 127.0.0.1
+# unless RSPAMD_ADDRESS says otherwise; whoever is not there too needs the password for the web interface.
 set -eu
 umask 077
 home=${RSPAMD_HOME:-/var/lib/rspamd/elemta}
 policy=${RSPAMD_POLICY:-/usr/share/elemta/local.d}
+address=${RSPAMD_ADDRESS:-127.0.0.1}
 rm -rf "$home"
 mkdir -p "$home/override.d" "$home/generated.d"
 cp -R "$policy" "$home/local.d"
@@ -20,11 +22,11 @@ level = "warning";
 color = false;
 END
 put override.d/worker-normal.inc <<END
-bind_socket = "127.0.0.1:${RSPAMD_PORT:-11333}";
+bind_socket = "$address:${RSPAMD_PORT:-11333}";
 allow_file_and_shm_inputs = false;
 END
 put override.d/worker-controller.inc <<END
-bind_socket = "127.0.0.1:${RSPAMD_CONTROLLER_PORT:-11334}";
+bind_socket = "$address:${RSPAMD_CONTROLLER_PORT:-11334}";
 allow_file_and_shm_inputs = false;
 secure_ip = "127.0.0.1";
 password = "${RSPAMD_PASSWORD:?}";
