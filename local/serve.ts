@@ -1,7 +1,7 @@
 // A gateway as one process, with all stages or some. Wires them to the home that the configuration names, starts the
 // scanners that nobody runs, and takes everything down in the order in which mail flows. Decisions are made elsewhere.
-// Where several processes share a home, and this one has not all stages, others look after it: functions sweep, clear
-// away and count (functions/), and every process that did so too would only cost and be counted twice.
+// Where several processes share a home, one of them looks after it (the role upkeep), or functions do (functions/): they
+// sweep, clear away and count, and every process that did so too would only cost and be counted twice.
 import { createApi } from '../src/console/api.ts'
 import { mintOperatorToken, publishOperatorAccess } from '../src/console/operator-token.ts'
 import { type Check, startOpsServer } from '../src/console/ops-server.ts'
@@ -27,7 +27,7 @@ import { createEdge, type Edge } from './edge.ts'
 import { openHome } from './home.ts'
 import { gatewayTargets, siteFolder, writeTargets } from './monitoring/targets.ts'
 import { takenAtOnce, tellChanges } from './reload.ts'
-import { ROLES, type Role } from './roles.ts'
+import type { Role } from './roles.ts'
 import { type EmbeddedScanners, startEmbeddedScanners } from './scanners.ts'
 import type { Parts } from './stage-parts.ts'
 import { type Delivery, startDelivery, startScanning } from './stages.ts'
@@ -77,7 +77,7 @@ export async function serve(initial: Config, { roles, log }: { roles: readonly R
   let canary: RunningCanary | undefined
   let reloading = Promise.resolve()
   let stopping = false
-  const caresForAll = home.name === 'embedded' || roles.length === ROLES.length
+  const caresForAll = home.name === 'embedded' || roles.includes('upkeep')
   let jobsEndAt: number | undefined
   const patience = () => jobsEndAt && Math.max(0, jobsEndAt - performance.now())
   const stop = async () => {
@@ -121,7 +121,7 @@ export async function serve(initial: Config, { roles, log }: { roles: readonly R
       clamd: () => scanners?.clamd && scrapeClamd(scanners.clamd),
       checks: async () => [
         ...(scanners?.checks() ?? (roles.includes('scan') ? [SCANNERS_STARTING] : [])),
-        ...(edge?.checks() ?? []),
+        ...(ingress === undefined ? [] : (edge?.checks() ?? [])),
         ...(canary?.checks() ?? []),
         ...configWarnings(config).map((detail): Check => ({ name: 'configuration', state: 'warning', detail })),
       ],
@@ -174,8 +174,12 @@ export async function serve(initial: Config, { roles, log }: { roles: readonly R
       beforeQueue = scanning.beforeQueue
       undo.push(() => scanning.stop(patience()))
     }
-    if (config.canary.enabled && edge !== undefined && scanners !== undefined && delivery !== undefined) {
-      canary = await startCanaryFor({ config, ingress: edge.settings, operating })
+    // Its mail goes through this process, or begins here and goes through those that share the home.
+    const isComplete = home.name === 'aws' || (edge !== undefined && scanners !== undefined && delivery !== undefined)
+    if (config.canary.enabled && caresForAll && isComplete) {
+      const own = edge ?? (await edgeFor(config, (...message) => beforeQueue(...message)))
+      if (edge === undefined) undo.push(() => own.close())
+      canary = await startCanaryFor({ config, ingress: own.settings, operating })
       undo.push(canary.stop)
     }
 

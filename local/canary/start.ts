@@ -24,7 +24,7 @@ type Options = Readonly<{ config: Config; ingress: IngressSettings; operating: O
 /** What `operations` are told of who acts: seen in the story of a message. */
 const WHO = 'canary'
 
-/** Needs all stages to run. Without the scanner that it is for, a kind is not sent. */
+/** Needs all stages to run, here or in processes that share the home. Without the scanner that it is for, a kind is not sent. */
 export async function startCanaryFor({ config, ingress, operating }: Options): Promise<RunningCanary> {
   const { interval, deadline } = config.canary
   const { backends, now, log, metrics } = operating

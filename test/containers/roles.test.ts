@@ -73,10 +73,11 @@ test('each role does its part, is healthy while it drains, and ends with 0', asy
     ...withScanners(inject('clamav'), inject('rspamd')),
     storage: storageBlock(place),
   }
-  const [ingress, scan, delivery] = await Promise.all([
+  const [ingress, scan, delivery, upkeep] = await Promise.all([
     startTask('smtp-ingress', config),
     startTask('scan-worker', config),
     startTask('delivery-worker', config),
+    startTask('upkeep', { ...config, canary: { interval: '2s', deadline: '2s' } }),
   ])
   const { port } = ingress.ready.smtp[0]!
   expect(scan.ready.smtp).toEqual([])
@@ -94,6 +95,14 @@ test('each role does its part, is healthy while it drains, and ends with 0', asy
     await backends.close()
   }
 
+  // Who cares for all sends canaries through the others.
+  const metricsOf = ({ ready }: Task) => fetch(`http://127.0.0.1:${ready.ops.port}/metrics`).then(page => page.text())
+  for (const kind of ['clean', 'eicar', 'gtube']) {
+    const passed = new RegExp(`^elemta_canary_results_total\\{kind="${kind}",result="passed"\\} [1-9]`, 'm')
+    await expect.poll(() => metricsOf(upkeep), { timeout: 20_000 }).toMatch(passed)
+  }
+
+  expect(await delivery.stop()).toBe(0)
   // In the middle of a message.
   const socket = connect(port, '127.0.0.1')
   const lines = createInterface({ input: socket })[Symbol.asyncIterator]()
@@ -120,8 +129,12 @@ test('each role does its part, is healthy while it drains, and ends with 0', asy
   expect(await say('Subject: late\r\n\r\nStill here\r\n.', /^\d/)).toMatch(/^250 /)
   socket.end('QUIT\r\n')
   expect(await stopped).toBe(0)
-  expect(await Promise.all([scan.stop(), delivery.stop()])).toEqual([0, 0])
-}, 60_000)
+
+  // Nobody delivers it. One tells so, or sums over all would count it more than once.
+  await expect.poll(() => metricsOf(upkeep)).toMatch(/^elemta_queue_size\{queue_type="incoming"\} [1-9]/m)
+  expect(await metricsOf(scan)).toContain('elemta_queue_size{queue_type="incoming"} 0')
+  expect(await Promise.all([scan.stop(), upkeep.stop()])).toEqual([0, 0])
+}, 90_000)
 
 test('a task without a configuration that makes sense says why, with the exit code for it', async () => {
   const main = new URL('../../containers/smtp-ingress/main.ts', import.meta.url).pathname
