@@ -68,10 +68,11 @@ export function securityAlerts({ thresholds: t, timing }: Context): AlertRule[] 
     }),
     alert({
       ...outdated,
-      // 0 is no age: nobody knows it, or the built-in test set is in use, which finds EICAR and nothing else.
+      // 0 is no age: nobody knows it, or the built-in test set is in use, which finds EICAR and nothing else. Processes
+      // that do not scan say 0, too.
       labels: { state: 'unknown' },
       expr: `max(elemta_scanner_configured{scanner="clamav"}) == 1
-unless on () min(elemta_clamav_database_updated_timestamp) > 0`,
+unless on () min(elemta_clamav_database_updated_timestamp and on (instance) elemta_scanner_configured{scanner="clamav"} == 1) > 0`,
       severity: 'warning',
       summary: 'Nobody knows how old ClamAV’s signatures are',
       description: 'ClamAV is to scan, but names no date of its signatures, or has only the built-in test signatures.',

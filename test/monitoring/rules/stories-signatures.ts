@@ -57,6 +57,16 @@ export const signatureStories: readonly RuleStories[] = [
           ],
         },
         { series: { [CONFIGURED]: '0+0x200', [UPDATED]: '0+0x200' }, steps: [['120m', NONE]] },
+        // Processes that do not scan know of none.
+        {
+          series: {
+            'elemta_scanner_configured{instance="ingress",scanner="clamav"}': '0+0x200',
+            'elemta_clamav_database_updated_timestamp{instance="ingress"}': '0+0x200',
+            'elemta_scanner_configured{instance="scan",scanner="clamav"}': '1+0x200',
+            'elemta_clamav_database_updated_timestamp{instance="scan"}': '1700000000+0x200',
+          },
+          steps: [['120m', NONE]],
+        },
       ],
       // A start without a date, until clamd has loaded its signatures.
       restart: [
