@@ -63,7 +63,7 @@ export type AwsBackends = Backends &
 /** A request that has no answer by then has failed, and is tried again or means "later". */
 const ANSWER_TIME = 10_000
 const CONNECT_TIME = 3000
-const ATTEMPTS = 3
+export const ATTEMPTS = 3
 
 /** For emulators, which do not look at them; AWS gives its own, by the environment or the role. */
 const EMULATOR_CREDENTIALS = { accessKeyId: 'emulator', secretAccessKey: 'emulator' }
@@ -103,7 +103,7 @@ export async function openAws(options: AwsOptions): Promise<AwsBackends> {
     return createSqsJobQueue({ rows, queues, now, leaseTime, log, ...(polls && { times: polls.times }) })
   }
 
-  const messages = createS3MessageStore({ client: s3, bucket: place.bucket })
+  const messages = createS3MessageStore({ client: s3, bucket: place.bucket, count })
   const scanJobs = jobQueue<ScanJob>('scan', place.scanQueues)
   const deliveryJobs = jobQueue<DeliveryJob>('delivery', place.deliveryQueues)
   let closing: Promise<void> | undefined

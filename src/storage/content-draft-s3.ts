@@ -14,14 +14,17 @@ import {
 } from '@aws-sdk/client-s3'
 import { PART_SIZE_KEY, SHA256_KEY, sha256 } from './content-checksum-s3.ts'
 import type { Content, Draft } from './message-store.ts'
+import type { SignedRequests } from './signed-requests-s3.ts'
 
 /** What S3 takes as the smallest part of an upload but the last. */
 export const PART_SIZE = 5 * 1024 * 1024
 const HEAD = 64 * 1024
 const FIRST_BLOCK = 16 * 1024
+const TYPE = { 'content-type': 'application/octet-stream' } as const
 
 export type DraftOptions = Readonly<{
   client: S3Client
+  signed: SignedRequests
   bucket: string
   key: string
   queueId: string
@@ -33,7 +36,7 @@ export type DraftOptions = Readonly<{
 
 type Part = Readonly<{ PartNumber: number; ETag: string | undefined; ChecksumSHA256: string }>
 
-export function createS3Draft({ client, bucket, key, queueId, partSize, stored }: DraftOptions): Draft {
+export function createS3Draft({ client, signed, bucket, key, queueId, partSize, stored }: DraftOptions): Draft {
   const object = { Bucket: bucket, Key: key }
   const giveUp = new AbortController()
   const abortable = { abortSignal: giveUp.signal }
@@ -102,8 +105,12 @@ export function createS3Draft({ client, bucket, key, queueId, partSize, stored }
   async function put() {
     const Body = block.subarray(0, filled)
     const digest = sha256(Body)
-    const Metadata = { [SHA256_KEY]: digest.toString('hex') }
-    await client.send(new PutObjectCommand({ ...object, Body, Metadata, ChecksumSHA256: digest.toString('base64') }))
+    const [hex, base64] = [digest.toString('hex'), digest.toString('base64')]
+    const headers = { ...TYPE, [`x-amz-meta-${SHA256_KEY}`]: hex, 'x-amz-checksum-sha256': base64 }
+    const answer = await signed({ method: 'PUT', key, headers, body: { octets: Body, digest } })
+    if (answer !== undefined) return
+    const Metadata = { [SHA256_KEY]: hex }
+    await client.send(new PutObjectCommand({ ...object, Body, Metadata, ChecksumSHA256: base64 }))
   }
 
   /** Of a large content: makes it an object. */

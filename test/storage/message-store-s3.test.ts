@@ -1,4 +1,4 @@
-import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
+import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { mintQueueId } from '../../src/mail/queue-id.ts'
 import { sha256 } from '../../src/storage/content-checksum-s3.ts'
@@ -7,7 +7,7 @@ import { createS3MessageStore, type S3MessageStore } from '../../src/storage/mes
 import { octets } from '../contract/home.ts'
 import { listed, read, writeAll } from '../contract/message-store.ts'
 import { type Fate, type Front, startFront } from './http-front.ts'
-import { awsEndpoint, newBucket, s3Client } from './s3.ts'
+import { awsEndpoint, newBucket, REGION, s3Client } from './s3.ts'
 
 const PART = 5 * 1024 * 1024
 
@@ -144,6 +144,108 @@ describe('message store in S3', () => {
     expect(await listed(messages)).toEqual([queueId])
     await draft.discard()
     expect(await listed(messages)).toEqual([])
+  })
+
+  it('asks again when half an answer came', async () => {
+    const content = octets(20_000)
+    const { queueId, draft } = await sealed(content)
+    await draft.commit()
+    let cut = 0
+    front.decide(({ method }) => (method === 'GET' && cut++ === 0 ? 'cut' : 'pass'))
+    expect((await read(messages, queueId)).equals(content)).toBe(true)
+    expect(cut).toBe(2)
+  })
+
+  it('has S3 check what arrives, and keeps the checksum with it', async () => {
+    const content = octets(1000)
+    const { draft } = await sealed(content)
+    await draft.commit()
+    const digest = sha256(content)
+    expect(front.requests[0]?.headers).toMatchObject({
+      'x-amz-content-sha256': digest.toString('hex'),
+      'x-amz-checksum-sha256': digest.toString('base64'),
+      'x-amz-meta-sha256': digest.toString('hex'),
+    })
+  })
+
+  it('tells what its requests are billed as: no failure of S3 is, and no removal', async () => {
+    const counted: string[] = []
+    messages = createS3MessageStore({ client, bucket, count: unit => counted.push(unit) })
+    let failed = false
+    front.decide(({ method }) => {
+      if (failed || method !== 'PUT') return 'pass'
+      failed = true
+      return { status: 500 }
+    })
+    const unlucky = await sealed(octets(100))
+    const other = await sealed(octets(100))
+    await unlucky.draft.commit() // the SDK's client, which has a count of its own, asks again
+    await other.draft.commit()
+    await read(messages, other.queueId)
+    await messages.remove(other.queueId)
+    expect(counted).toEqual(['s3Put', 's3Get'])
+  })
+
+  it('keeps its connections', async () => {
+    const sessions = 8
+    const before = front.connections()
+    const session = async () => {
+      for (let n = 0; n < 10; n++) {
+        const { queueId, draft } = await sealed(octets(5000))
+        await draft.commit()
+        await read(messages, queueId)
+        await messages.remove(queueId)
+      }
+    }
+    await Promise.all(Array.from({ length: sessions }, session))
+    expect(front.requests).toHaveLength(sessions * 30)
+    // One is still being given back when the next request wants it.
+    expect(front.connections() - before).toBeLessThanOrEqual(2 * sessions)
+  })
+
+  it('keeps its connection when the beginning of a large content is all that is wanted', async () => {
+    const { queueId, draft } = await sealed(octets(300_000))
+    await draft.commit()
+    const before = front.connections()
+    for (let n = 0; n < 5; n++) expect((await messages.open(queueId)).size).toBe(300_000)
+    expect(front.connections() - before).toBeLessThanOrEqual(1)
+  })
+
+  it('signs with the credentials that are valid now', async () => {
+    let issued = 0
+    const credentials = async () => ({
+      accessKeyId: `key-${++issued}`,
+      secretAccessKey: 'secret',
+      sessionToken: `token-${issued}`,
+      // Too soon for any to be used twice.
+      expiration: new Date(Date.now() + 1000),
+    })
+    const temporary = new S3Client({ endpoint: front.endpoint, region: REGION, credentials, forcePathStyle: true })
+    const store = createS3MessageStore({ client: temporary, bucket })
+    for (let n = 0; n < 2; n++) {
+      const draft = store.draft(mintQueueId(Date.now()))
+      await writeAll(draft, octets(10), 10)
+      await draft.seal()
+      await draft.commit()
+    }
+    temporary.destroy()
+    const used = front.requests.map(({ headers }) => ({
+      key: /Credential=key-(\d+)/.exec(String(headers.authorization))?.[1],
+      token: /token-(\d+)/.exec(String(headers['x-amz-security-token']))?.[1],
+    }))
+    expect(used.map(({ key }) => key)).toEqual(used.map(({ token }) => token))
+    expect(new Set(used.map(({ key }) => key)).size).toBe(2)
+  })
+
+  it.each([
+    ['GET', 404, 'NoSuchKey', ContentMissingError],
+    ['PUT', 403, 'AccessDenied', /AccessDenied|denied/],
+  ] as const)('passes on what S3 says to a %s that it refuses with %i', async (refused, status, code, expected) => {
+    const { queueId, draft } = await sealed(octets(1000))
+    if (refused === 'GET') await draft.commit()
+    const body = `<?xml version="1.0"?><Error><Code>${code}</Code><Message>denied</Message></Error>`
+    front.decide(({ method }) => (method === refused ? { status, body } : 'pass'))
+    await expect(refused === 'GET' ? messages.open(queueId) : draft.commit()).rejects.toThrow(expected)
   })
 
   it.each([1000, 300_000])('reports a content of %i octets that is not what was stored', async size => {
