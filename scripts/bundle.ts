@@ -3,8 +3,7 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
-import { BUNDLING } from '../lib/function-bundling.ts'
+import { bundleFunction } from '../lib/function-bundling.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
@@ -14,29 +13,15 @@ export const FUNCTIONS = readdirSync(join(ROOT, 'functions'), { withFileTypes: t
   .map(({ name }) => name)
 
 /** Writes the bundle of a function below `directory` and returns its file and its octets. */
-export async function bundleFunction(name: string, directory: string): Promise<{ file: string; size: number }> {
+export function bundle(name: string, directory: string): { file: string; size: number } {
+  bundleFunction(name, join(directory, name))
   const file = join(directory, name, 'index.mjs')
-  await build({
-    entryPoints: [join(ROOT, 'functions', name, 'handler.ts')],
-    outfile: file,
-    bundle: true,
-    platform: 'node',
-    target: BUNDLING.target,
-    format: 'esm',
-    mainFields: [...BUNDLING.mainFields],
-    external: [...BUNDLING.externalModules],
-    minify: true,
-    sourcemap: true,
-    sourcesContent: false,
-    logLevel: 'warning',
-    banner: { js: BUNDLING.banner },
-  })
   return { file, size: statSync(file).size }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   for (const name of FUNCTIONS) {
-    const { file, size } = await bundleFunction(name, join(ROOT, 'dist'))
+    const { file, size } = bundle(name, join(ROOT, 'dist'))
     console.log(`${String(Math.ceil(size / 1000)).padStart(5)} KB  ${file}`)
   }
 }

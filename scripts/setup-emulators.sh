@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the emulators that `npm run test:aws` runs its suites on, by pip, each into an environment of its own:
-# MiniStack and, where there is a Python that it runs on (3.13), LocalStack. Does nothing when they are there. Prints
+# Installs what `npm run test:aws` runs its suites on, by pip, each into an environment of its own: MiniStack, cfn-lint
+# and, where there is a Python that it runs on (3.13, also pyenv's), LocalStack. Does nothing when they are there. Prints
 # where they are. ELEMTA_EMULATORS says where else than the user's cache. Needs venv, and an index that pip reaches.
 set -eu
 
@@ -8,6 +8,7 @@ where="${ELEMTA_EMULATORS:-${XDG_CACHE_HOME:-$HOME/.cache}/elemta/emulators}"
 # The last release that runs without an account; with later ones of what it is made of it does not start.
 localstack='localstack-core[runtime]==4.14.0 cbor2<6 pyopenssl<26 cryptography<47 service-identity<26'
 ministack='ministack==1.5.33'
+cfnlint='cfn-lint==1.51.0'
 
 # install <name> <python> <requirements>: a marker names what was installed, so that a half-finished environment is made again.
 install() {
@@ -23,10 +24,22 @@ install() {
   printf %s "$2 $3" >"$marker"
 }
 
+# The first Python 3.13 that runs; pyenv's shim of one that is not chosen does not.
+python313() {
+  for python in python3.13 "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.13*/bin/python3.13; do
+    if "$python" --version >/dev/null 2>&1; then
+      echo "$python"
+      return
+    fi
+  done
+}
+
 mkdir -p "$where"
 install ministack python3 "$ministack"
-if python3.13 --version >/dev/null 2>&1; then
-  install localstack python3.13 "$localstack"
+install cfn-lint python3 "$cfnlint"
+python=$(python313)
+if [ -n "$python" ]; then
+  install localstack "$python" "$localstack"
 else
   rm -rf "$where/localstack"
 fi

@@ -3,7 +3,7 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { bundleFunction, FUNCTIONS } from '../../scripts/bundle.ts'
+import { bundle, FUNCTIONS } from '../../scripts/bundle.ts'
 import type { Plan } from './accept.ts'
 
 const STARTS_PER_ROUND = 5
@@ -18,7 +18,7 @@ storage:
 export async function measureColdStart({ directory, rounds, say }: Plan) {
   const figures = []
   for (const name of FUNCTIONS) {
-    const { file, size } = await bundleFunction(name, join(directory, 'bundles'))
+    const { file, size } = bundle(name, join(directory, 'bundles'))
     const times: number[] = []
     for (let start = 0; start < rounds * STARTS_PER_ROUND; start++) times.push(await coldStart(name, file))
     const sorted = times.toSorted((a, b) => a - b)

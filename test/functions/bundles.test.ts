@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Prometheus } from '../../local/drill/prometheus.ts'
-import { bundleFunction, FUNCTIONS } from '../../scripts/bundle.ts'
+import { bundle, FUNCTIONS } from '../../scripts/bundle.ts'
 import { mintQueueId } from '../../src/mail/queue-id.ts'
 import { readLedger } from '../../src/spool/ledger.ts'
 import { acceptedEvent, acceptedMessage } from '../contract/home.ts'
@@ -22,7 +22,7 @@ const bundles = new Map<string, { file: string; size: number }>()
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'elemta-bundles-'))
-  for (const name of FUNCTIONS) bundles.set(name, await bundleFunction(name, directory))
+  for (const name of FUNCTIONS) bundles.set(name, bundle(name, directory))
   nextHop = await startNextHop()
   deployed = await deployment({ routes: [{ domains: ['*'], to: nextHop.url }] })
 })
