@@ -1,6 +1,7 @@
 // The cases of the benchmark: what each needs and how it is measured.
 import { measureAbuse } from './abuse.ts'
 import { type Contender, compareAccept, FAST_DISK, type Plan, SLOW_DISK } from './accept.ts'
+import { measureAwsAccept } from './aws-accept.ts'
 import { compareChecks } from './checks.ts'
 import { measureColdStart } from './cold-start.ts'
 import { measureCrashes } from './crash.ts'
@@ -103,6 +104,10 @@ export const CASES = {
   crash: {
     requires: ['strace'],
     measure: measureCrashes,
+  },
+  'aws-accept': {
+    requires: [],
+    measure: measureAwsAccept,
   },
   'cold-start': {
     requires: [],

@@ -32,6 +32,8 @@ export type Front = Readonly<{
 }>
 
 type FrontOptions = Readonly<{
+  /** Free unless given. */
+  port?: number | undefined
   /** Where requests to DynamoDB go, if not to the same. */
   dynamodb?: string
   /** The body as the emulator can read it. */
@@ -39,7 +41,7 @@ type FrontOptions = Readonly<{
 }>
 
 export async function startFront(target: string, options: FrontOptions = {}): Promise<Front> {
-  const { dynamodb = target, translate = ({ body }) => body } = options
+  const { port: ownPort = 0, dynamodb = target, translate = ({ body }) => body } = options
   const requests: FrontRequest[] = []
   let decide: (request: FrontRequest) => Fate | Promise<Fate> = () => 'pass'
 
@@ -81,7 +83,7 @@ export async function startFront(target: string, options: FrontOptions = {}): Pr
   })
   let connections = 0
   server.on('connection', () => connections++)
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>(resolve => server.listen(ownPort, '127.0.0.1', resolve))
 
   return {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
