@@ -48,7 +48,7 @@ export type Gateway = Readonly<{
 
 /** A look costs nothing on our own disk, and money elsewhere. */
 const SWEEP_INTERVAL = { embedded: 1000, aws: 15_000 } as const
-const PRESSURE_INTERVAL = { embedded: 3000, aws: 60_000 } as const
+export const PRESSURE_INTERVAL = { embedded: 3000, aws: 60_000 } as const
 const LEDGER_INTERVAL = 60_000
 const SCANNERS_STARTING: Check = { name: 'scanners', state: 'failed', detail: 'being started; mail waits' }
 /**

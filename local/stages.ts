@@ -14,6 +14,9 @@ import { createDeliveryStage, type DeliveryStage } from './delivery-stage.ts'
 import type { EmbeddedScanners } from './scanners.ts'
 import type { Parts } from './stage-parts.ts'
 
+/** Some are being read or written down while the scanners have the others. */
+export const JOBS_PER_SCAN = 2
+
 /** `wait` says how long a client may be kept for the scanners, in milliseconds. */
 export function startScanning(
   { config, backends, store, log, metrics, now }: Parts,
@@ -47,8 +50,7 @@ export function startScanning(
   const handle = withCanaries(mailHandler, createScanHandler({ ...forCanaries, retrySchedule }))
   const giveUp = createGiveUp(backends.scanJobs, { backends, now, log, metrics })
   const queue = backends.scanJobs
-  // Some are being read or written down while the scanners have the others.
-  const jobs = 2 * concurrency
+  const jobs = JOBS_PER_SCAN * concurrency
   const worker = startWorker({ stage: 'scan', queue, concurrency: jobs, handle, giveUp, log, metrics })
   return {
     beforeQueue: scanWithCanaries(

@@ -26,9 +26,10 @@ const ALLOWED: Record<string, readonly string[]> = {
   functions: ['local', 'src', 'monitoring', ...SHARED, ...STAGES.map(stage => `src/${stage}`)],
   containers: ['local', 'src', ...SHARED, ...STAGES.map(stage => `src/${stage}`)],
   bin: ['lib', 'local', 'src', 'monitoring', ...SHARED, ...STAGES.map(stage => `src/${stage}`)],
+  simulate: ['bin', 'functions', 'lib', 'local', 'src', ...SHARED, ...STAGES.map(stage => `src/${stage}`)],
 }
 
-const files = globSync('{bin,containers,functions,lib,local,monitoring,src}/**/*.ts').map(normalize)
+const files = globSync('{bin,containers,functions,lib,local,monitoring,simulate,src}/**/*.ts').map(normalize)
 
 function importsOf(file: string): string[] {
   const text = readFileSync(file, 'utf8')
@@ -84,10 +85,10 @@ test('the deployment knows of the storage only its shape', () => {
   expect(wrong).toEqual([])
 })
 
-test('only the composition root knows the adapters', () => {
+test('only the composition root knows the adapters, and the simulation, which is about them', () => {
   const adapter = /storage\/[^/]*-(sqlite|disk|s3|sqs|dynamodb)\.ts$/
   const wrong = files
-    .filter(file => !file.startsWith('src/storage/') && !/^src\/backends[^/]*\.ts$/.test(file))
+    .filter(file => !/^(src\/storage|simulate)\//.test(file) && !/^src\/backends[^/]*\.ts$/.test(file))
     .flatMap(file =>
       importsOf(file)
         .filter(target => adapter.test(target))

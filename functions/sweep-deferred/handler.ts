@@ -3,12 +3,9 @@
 import { resendWakeUps } from '../../src/spool/resend-wake-ups.ts'
 import { sweepDeferred } from '../../src/spool/sweep.ts'
 import { almostOver, type Context, once, openGatewayFunction } from '../gateway-function.ts'
+import { BATCH, RESERVE } from './pace.ts'
 
 const opened = once(openGatewayFunction)
-/** Jobs side by side: as many as there are connections. */
-const BATCH = 50
-/** Milliseconds that a batch may take. */
-const RESERVE = 10_000
 
 /** How many jobs were brought back, and how many were woken again. */
 export async function handler(_event: unknown, context: Context): Promise<Readonly<{ due: number; woken: number }>> {

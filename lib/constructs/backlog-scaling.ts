@@ -5,6 +5,7 @@ import type { FargateService } from 'aws-cdk-lib/aws-ecs'
 import type { IQueue } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
 import type { ServiceSettings } from '../deployment-settings.ts'
+import { COOLDOWN } from '../scaling-targets.ts'
 
 export type BacklogScalingProps = Readonly<{
   service: FargateService
@@ -31,8 +32,8 @@ export class BacklogScaling extends Construct {
       scalingTargetId: target.scalableTargetId,
       targetTrackingScalingPolicyConfiguration: {
         targetValue: backlogPerTask,
-        scaleInCooldown: 300,
-        scaleOutCooldown: 60,
+        scaleInCooldown: COOLDOWN.in,
+        scaleOutCooldown: COOLDOWN.out,
         customizedMetricSpecification: {
           metrics: [
             metric('waiting', 'AWS/SQS', 'ApproximateNumberOfMessagesVisible', 'Sum', { QueueName: queue.queueName }),

@@ -5,6 +5,7 @@ import { type IVpc, SecurityGroup } from 'aws-cdk-lib/aws-ec2'
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources'
 import { Construct } from 'constructs'
 import { JOB_QUEUE } from '../../src/storage/aws-schema.ts'
+import { DELIVERY_FUNCTION } from '../scaling-targets.ts'
 import { grantRole } from './access.ts'
 import { allowEgress, nextHopPorts } from './egress.ts'
 import { gatewayEnvironment } from './gateway-environment.ts'
@@ -29,7 +30,7 @@ export class DeliveryLambda extends Construct {
       logDays,
       // No longer than the queue hides a message: SQS refuses that. The lease of a job is in its row.
       timeout: Duration.seconds(JOB_QUEUE.visibilityTimeout),
-      memorySize: 512,
+      memorySize: DELIVERY_FUNCTION.memory,
       environment: { ...gatewayEnvironment(settings, 'delivery', storage), ...functionSecrets('delivery', secrets) },
       vpc,
       vpcSubnets: { subnetGroupName: 'private' },
@@ -39,7 +40,7 @@ export class DeliveryLambda extends Construct {
     grantSecrets(this.function, 'delivery', secrets)
     this.function.addEventSource(
       new SqsEventSource(storage.deliveryJobs.queue, {
-        batchSize: 10,
+        batchSize: DELIVERY_FUNCTION.batch,
         maxConcurrency: delivery.concurrency,
         reportBatchItemFailures: true,
       }),

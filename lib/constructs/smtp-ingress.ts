@@ -7,6 +7,7 @@ import { FargateService, type ICluster, type Secret } from 'aws-cdk-lib/aws-ecs'
 import { NetworkLoadBalancer, type NetworkTargetGroup, Protocol } from 'aws-cdk-lib/aws-elasticloadbalancingv2'
 import { Construct } from 'constructs'
 import { PORTS } from '../gateway-config.ts'
+import { INGRESS_CPU } from '../scaling-targets.ts'
 import { acknowledge } from './acknowledge.ts'
 import { DEPLOYMENT } from './deployment.ts'
 import { allowEgress } from './egress.ts'
@@ -60,7 +61,7 @@ export class SmtpIngress extends Construct {
       healthCheckGracePeriod: Duration.seconds(90),
     })
     const scaling = this.service.autoScaleTaskCount({ minCapacity: ingress.min, maxCapacity: ingress.max })
-    scaling.scaleOnCpuUtilization('Cpu', { targetUtilizationPercent: 50 })
+    scaling.scaleOnCpuUtilization('Cpu', { targetUtilizationPercent: INGRESS_CPU })
 
     const publicGroup = new SecurityGroup(this, 'PublicGroup', { vpc, allowAllOutbound: false })
     this.loadBalancer = new NetworkLoadBalancer(this, 'LoadBalancer', {

@@ -19,7 +19,7 @@ import { builtinPlugin, plugin } from './config-plugins.ts'
 import { delivery, route } from './config-routes.ts'
 import { storage } from './config-storage.ts'
 
-const SCANS_PER_CORE = 4
+export const SCANS_PER_CORE = 4
 
 const listener = z.strictObject({
   address: listenAddress().prefault('127.0.0.1').describe('Where to listen: 0.0.0.0 is every IPv4 address'),

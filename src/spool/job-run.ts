@@ -27,6 +27,9 @@ export type JobRunOptions<J extends Job> = Readonly<{
   metrics: Metrics
 }>
 
+/** Of a job whose worker dies or fails; then it is given up. */
+export const MAX_TRIES = 5
+
 /** 1 s, 2 s, 4 s … at most a minute. */
 export function growingDelay(tries: number): number {
   return Math.min(1000 * 2 ** (tries - 1), 60_000)
@@ -41,7 +44,7 @@ export type JobRun<J extends Job> = Readonly<{
 
 export function createJobRun<J extends Job>(options: JobRunOptions<J>): JobRun<J> {
   const { stage, queue, handle, giveUp, letGo, log, metrics } = options
-  const { renewEvery = 60_000, maxTries = 5, retryDelay = growingDelay } = options
+  const { renewEvery = 60_000, maxTries = MAX_TRIES, retryDelay = growingDelay } = options
 
   async function giveBack(lease: Lease<J>): Promise<void> {
     const { queueId } = lease.job

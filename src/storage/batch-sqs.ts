@@ -2,7 +2,7 @@
 // Each caller learns of his own entry alone; when the whole request fails, all of its callers do.
 
 /** What one request may hold. */
-const MOST = 10
+export const MOST = 10
 /** Milliseconds that the first of a request waits for company. */
 const WAIT = 3
 
@@ -11,15 +11,21 @@ type Answer = Readonly<{ Failed?: readonly Failed[] | undefined }>
 
 type Pending<E> = Readonly<{ entry: E; resolve(): void; reject(error: unknown): void }>
 
+/** What time is taken from: the computer's unless given. */
+export type Timers = Readonly<{ set(run: () => void, milliseconds: number): unknown; clear(timer: unknown): void }>
+
+const TIMERS: Timers = { set: setTimeout, clear: timer => clearTimeout(timer as NodeJS.Timeout) }
+
 /** A function that sends one entry in company, and resolves when SQS has taken it. */
 export function createBatcher<E>(
   send: (entries: (E & { Id: string })[]) => Promise<Answer>,
+  timers: Timers = TIMERS,
 ): (entry: E) => Promise<void> {
   let gathered: Pending<E>[] = []
-  let timer: NodeJS.Timeout | undefined
+  let timer: unknown
 
   function flush() {
-    clearTimeout(timer)
+    if (timer !== undefined) timers.clear(timer)
     timer = undefined
     const batch = gathered
     gathered = []
@@ -44,6 +50,6 @@ export function createBatcher<E>(
     new Promise((resolve, reject) => {
       gathered.push({ entry, resolve, reject })
       if (gathered.length === MOST) flush()
-      else timer ??= setTimeout(flush, WAIT)
+      else timer ??= timers.set(flush, WAIT)
     })
 }

@@ -64,7 +64,8 @@ export const LAST = '\u{10ffff}'.repeat(4)
 export const MOST_WRITES = 100
 const MOST_GETS = 100
 const MOST_REMOVALS = 25
-const ATTEMPTS = 12
+/** Of a write that meets others. */
+export const ATTEMPTS = 12
 
 /** Somebody else was at the same item, or there was too much at once: it had no effect, and may go well now. */
 const PASSING = new Set(['TransactionConflict', 'ThrottlingError', 'ProvisionedThroughputExceeded'])
@@ -207,9 +208,13 @@ export function chunks<T>(items: readonly T[], size: number): T[][] {
   return Array.from({ length: Math.ceil(items.length / size) }, (_, n) => items.slice(n * size, (n + 1) * size))
 }
 
-/** At most a second, and never the same for two who met. */
+/** Milliseconds until the next attempt: at most a second, and never the same for two who met. */
+export function pauseAfter(attempt: number, random: () => number = Math.random): number {
+  return random() * Math.min(1000, 10 * 2 ** attempt)
+}
+
 function pause(attempt: number): Promise<void> {
-  return wait(Math.random() * Math.min(1000, 10 * 2 ** attempt))
+  return wait(pauseAfter(attempt))
 }
 
 function transactItem(TableName: string, write: Write) {

@@ -35,7 +35,8 @@ export interface WakeUpQueue {
 
 const LONGEST_DELAY = 900
 const LONGEST_HIDDEN = 43_200
-const MOST_RECEIVED = 10
+/** At a time. */
+export const MOST_RECEIVED = 10
 const COUNTS = [
   'ApproximateNumberOfMessages',
   'ApproximateNumberOfMessagesNotVisible',

@@ -1,0 +1,70 @@
+// Results for people: a line for each rate, and for one rate what is used of which quota.
+import type { Usage } from './meter.ts'
+import type { Result } from './simulation.ts'
+
+const COLUMNS = [
+  'msg/s',
+  'tasks in/scan/out',
+  'busiest quota',
+  'share',
+  'accept p50/p99',
+  'deliver p50/p99',
+  'refused',
+  'waiting',
+  'deferred',
+  'dead',
+  's3+sqs+ddb a msg',
+  'batch',
+  'throttled',
+  'conflicts',
+] as const
+
+/** A Markdown table. */
+export function formatResults(results: readonly Result[]): string {
+  return table([COLUMNS, ...results.map(row)])
+}
+
+/** What stands above a hundredth of its quota, the busiest first. */
+export function formatUsages({ usages }: Result): string {
+  const rows = usages
+    .filter(({ used, quota, refused }) => used / quota >= 0.01 || refused > 0)
+    .map(one => [one.name, `${amount(one.used)} of ${amount(one.quota)} ${one.unit}`, share(one), amount(one.refused)])
+  return table([['quota', 'used', 'share', 'refused'], ...rows])
+}
+
+function row(result: Result): string[] {
+  const { rate, tasks, usages, accept, deliver, refused, places, requests, batch, throttled } = result
+  const busiest = usages[0]
+  const both = ({ p50, p99 }: Result['accept']) => `${time(p50)} / ${time(p99)}`
+  return [
+    amount(rate),
+    `${tasks.ingress} / ${tasks.scan} / ${tasks.delivery}`,
+    busiest?.name ?? '-',
+    busiest === undefined ? '-' : share(busiest),
+    both(accept),
+    both(deliver),
+    amount(refused.service + refused.pressure),
+    amount(places.scan + places.delivery),
+    amount(places.deferred),
+    amount(places.dead + places.failed),
+    [requests.s3, requests.sqs, requests.dynamodb].map(count => count.toFixed(1)).join(' + '),
+    batch.toFixed(1),
+    amount(throttled.s3 + throttled.sqs + throttled.dynamodb),
+    amount(throttled.conflicts),
+  ]
+}
+
+const amount = (number: number) => Math.round(number).toLocaleString('en-US')
+const share = ({ used, quota }: Usage) => `${amount((100 * used) / quota)} %`
+
+function time(milliseconds: number): string {
+  if (milliseconds < 1000) return `${amount(milliseconds)} ms`
+  return milliseconds < 100_000 ? `${(milliseconds / 1000).toFixed(1)} s` : `${amount(milliseconds / 60_000)} min`
+}
+
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map(row => row[column]!.length)))
+  const line = (cells: readonly string[]) => `| ${cells.map((cell, n) => cell.padEnd(widths[n]!)).join(' | ')} |`
+  const [head = [], ...others] = rows
+  return [line(head), line(widths.map(width => '-'.repeat(width))), ...others.map(line)].join('\n')
+}

@@ -1,0 +1,85 @@
+// The worker loop of a task, as src/spool/worker.ts and job-queue-sqs.ts do it: one receive at a time, for as many jobs
+// as it has room for; all of them are leased, then begun. A job that fails comes back after a growing delay and is given
+// up after so many tries; where that cannot be written down either, its wake-up comes back by itself.
+import { growingDelay, MAX_TRIES } from '../src/spool/job-run.ts'
+import type { StepName } from './dynamodb-steps.ts'
+import { type Process, settled, start, together } from './process.ts'
+import type { Connection } from './sqs.ts'
+import type { Message, World } from './world.ts'
+
+export type Job = Readonly<{
+  kind: 'scan' | 'delivery'
+  lease: StepName
+  done: StepName
+  /** Does the work; false when something failed. The job is done after that. */
+  handle(message: Message): Process<boolean>
+}>
+
+/** When a receive failed, milliseconds. */
+const AFTER_FAILURE = 1000
+
+/** Does a job that is leased: `done`, or how many milliseconds it waits; Infinity: until its wake-up comes back. */
+export function* doJob(world: World, job: Job, message: Message): Process<'done' | number> {
+  const { dynamodb, census } = world
+  const tries = ++message.tries[job.kind]
+  if ((yield* job.handle(message)) && (yield* dynamodb.step(job.done, message.at))) return 'done'
+  if (tries >= MAX_TRIES) {
+    if (message.place === job.kind) census.move(message, 'dead')
+    return 'done'
+  }
+  // Giving it back is a write like a lease.
+  const isBack = yield* dynamodb.step(job.lease, message.at)
+  return isBack ? growingDelay(tries) : Number.POSITIVE_INFINITY
+}
+
+/** A task's worker with room for `concurrency` jobs. */
+export function startWorker(world: World, job: Job, connection: Connection<Message>, concurrency: number): void {
+  const { clock, dynamodb } = world
+  let running = 0
+  let hasRoom: (() => void) | undefined
+
+  function* lease(message: Message): Process<boolean> {
+    if (yield* dynamodb.step(job.lease, message.at)) return true
+    void connection.later(message, 5000)
+    return false
+  }
+
+  function* run(message: Message): Process {
+    const end = yield* doJob(world, job, message)
+    if (end === 'done') void connection.remove(message)
+    else if (Number.isFinite(end)) void connection.later(message, end)
+  }
+
+  function end(): void {
+    running--
+    hasRoom?.()
+    hasRoom = undefined
+  }
+
+  function* loop(): Process {
+    for (;;) {
+      if (running >= concurrency) {
+        yield go => {
+          hasRoom = go
+        }
+      }
+      const received = yield* connection.receive(concurrency - running)
+      if (received === undefined) {
+        yield AFTER_FAILURE
+        continue
+      }
+      const leased = yield* together(clock, received.map(lease))
+      for (const message of received.filter((_, n) => leased[n])) {
+        running++
+        start(clock, run(message), end)
+      }
+    }
+  }
+
+  start(clock, loop())
+}
+
+/** Waits until SQS has taken a wake-up; that it has not is no harm to the job. */
+export function* wake(connection: Connection<Message>, message: Message): Process {
+  yield* settled(connection.send(message))
+}
