@@ -1,0 +1,2 @@
+#!/bin/sh
+exec /opt/stand-in/node /opt/stand-in/aws-front.mjs
