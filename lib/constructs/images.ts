@@ -9,7 +9,18 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
 /** What an image is made of; all else in the repository changes nothing about it. */
 const CONTEXTS = {
-  gateway: ['package.json', 'package-lock.json', 'bin', 'src', 'local', 'config', 'monitoring', 'containers'],
+  gateway: [
+    'package.json',
+    'package-lock.json',
+    'LICENSE',
+    'bin',
+    'config',
+    'containers',
+    'functions',
+    'local',
+    'monitoring',
+    'src',
+  ],
   clamav: ['containers/clamav'],
   rspamd: ['containers/rspamd', 'config/rspamd'],
   unbound: ['containers/unbound'],

@@ -20,7 +20,7 @@ export function addResolver(task: GatewayTask, { network }: Pick<DeploymentSetti
     readonlyRootFilesystem: true,
     memoryReservationMiB: 64,
     healthCheck: {
-      command: ['CMD', 'unbound-host', '-r', 'localhost'],
+      command: ['CMD', 'elemta-unbound-check'],
       interval: Duration.seconds(15),
       startPeriod: Duration.seconds(15),
     },

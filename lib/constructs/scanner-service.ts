@@ -98,13 +98,14 @@ export class ScannerService extends Construct {
       readonlyRootFilesystem: true,
       stopTimeout: STOP_TIMEOUT,
       healthCheck: {
-        command: ['CMD', 'clamdscan', '--ping', '1'],
+        command: ['CMD', 'clamdscan', '--config-file=/tmp/clamd.conf', '--ping', '1'],
         interval: Duration.seconds(15),
         startPeriod: Duration.seconds(300),
       },
     })
     clamd.addMountPoints(
-      { ...SIGNATURES, readOnly: true },
+      // Written to while the bucket has no signatures yet: clamd then starts with those of its image.
+      { ...SIGNATURES, readOnly: false },
       { sourceVolume: 'tmp', containerPath: '/tmp', readOnly: false },
     )
     clamd.addContainerDependencies({ container: signatures, condition: ContainerDependencyCondition.HEALTHY })

@@ -8,7 +8,7 @@ import type { BroughtSecret, Secrets } from './secrets.ts'
 
 type Field = readonly [secret: BroughtSecret | 'ReleaseKey', field?: string]
 
-/** Roles to variables to fields. ELEMTA_*_PEM and ELEMTA_USERS become files: see containers/gateway/entrypoint.sh. */
+/** Roles to variables to fields. ELEMTA_*_PEM and ELEMTA_USERS become files: see containers/gateway/start.ts. */
 const VARIABLES: Readonly<Record<Role, Readonly<Record<string, Field>>>> = {
   ingress: {
     ELEMTA_CERTIFICATE_PEM: ['TlsCertificate', 'certificate'],
