@@ -10,8 +10,11 @@ export const STACK_TESTS = [
   'test/lib/{access,stacks}.test.ts',
   'test/containers/roles.test.ts',
   'test/functions/bundles.test.ts',
-  'test/{bin/home-aws,spool/migrate,pipeline/aws-faults,pipeline/aws-home}.test.ts',
+  'test/{bin/home-aws,spool/migrate,pipeline/aws-faults,pipeline/aws-fault-matrix,pipeline/aws-home}.test.ts',
 ]
+
+/** What needs containers: `npm run test:local`. */
+export const LOCAL_TESTS = ['test/local/{images,stack}.test.ts']
 
 export const COMMON = {
   globalSetup: ['test/global-setup.ts'],
@@ -23,5 +26,5 @@ export const COMMON = {
 }
 
 export default defineConfig({
-  test: { ...COMMON, include: ['test/**/*.test.ts'], exclude: [...defaultExclude, ...STACK_TESTS] },
+  test: { ...COMMON, include: ['test/**/*.test.ts'], exclude: [...defaultExclude, ...STACK_TESTS, ...LOCAL_TESTS] },
 })

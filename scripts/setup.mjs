@@ -2,7 +2,7 @@
 // either is there: plain JavaScript for Node 20 without dependencies. What is there already costs some milliseconds
 // and not a word. It never asks, and starts or stops no service of the system.
 //
-//   node scripts/setup.mjs [--for start|send|monitoring|test] [--required] [--quiet] [--path DIRECTORIES]
+//   node scripts/setup.mjs [--for start|send|monitoring|test|local] [--required] [--quiet] [--path DIRECTORIES]
 //
 // Exit code 0 also when Debian packages cannot be had: the gateway then starts and mail waits. With --required
 // (tests) that is 1. Without npm packages nothing runs: always 1.
@@ -34,10 +34,36 @@ const TEST_PROGRAMS = {
   pflogsumm: 'pflogsumm',
   'fail2ban-regex': 'fail2ban',
 }
-const PROGRAMS = { start: DAEMONS, send: {}, monitoring: MONITORING_PROGRAMS, test: TEST_PROGRAMS }
+/** Containers without a Docker, and what runs in them: test/local. */
+const LOCAL_PROGRAMS = {
+  ...DAEMONS,
+  ...MONITORING_PROGRAMS,
+  clamdscan: 'clamdscan',
+  podman: 'podman',
+  buildah: 'buildah',
+  crun: 'crun',
+  'docker-compose': 'docker-compose',
+  catatonit: 'catatonit',
+  iptables: 'iptables',
+  curl: 'curl',
+  wget: 'wget',
+}
+const PROGRAMS = {
+  start: DAEMONS,
+  send: {},
+  monitoring: MONITORING_PROGRAMS,
+  test: TEST_PROGRAMS,
+  local: LOCAL_PROGRAMS,
+}
 
 /** Debian packages without a program, which dpkg is asked about: TLS for swaks, AUTH for Postfix as a client. */
-const LIBRARIES = { start: [], send: [], monitoring: [], test: ['libnet-ssleay-perl', 'libsasl2-modules'] }
+const LIBRARIES = {
+  start: [],
+  send: [],
+  monitoring: [],
+  test: ['libnet-ssleay-perl', 'libsasl2-modules'],
+  local: ['netavark', 'aardvark-dns'],
+}
 
 // As root, arguments: packages. Debian starts a daemon that it installs unless policy-rc.d says no; ours are started
 // by the gateway, with their own configuration. A policy that is there already stays as it is. Postfix and slapd are
