@@ -23,13 +23,15 @@ export const PATHS: Readonly<Record<Job, string>> = {
 export const JOBS = Object.keys(PATHS) as Job[]
 
 /** By the names that the parts have in the container stack: what is shipped. */
-export const CONTAINER_TARGETS = at({
-  elemta: 'elemta:8080',
-  clamav: 'elemta:8080',
-  rspamd: 'rspamd:11334',
-  prometheus: 'localhost:9090',
-  alertmanager: 'alertmanager:9093',
-})
+export const CONTAINER_TARGETS: Targets = {
+  elemta: ['smtp-ingress', 'scan-worker', 'delivery-worker', 'upkeep'].map(role => ({ address: `${role}:8080` })),
+  ...at({
+    clamav: 'scan-worker:8080',
+    rspamd: 'rspamd:11334',
+    prometheus: 'localhost:9090',
+    alertmanager: 'alertmanager:9093',
+  }),
+}
 
 /** Everything on one machine, on the ports that it has by default. */
 export const NATIVE_TARGETS = at({

@@ -16,7 +16,9 @@ Makes the folder of a site's monitoring (data/monitoring), or brings it up to da
 
   scripts/setup-monitoring.sh                           Prometheus beside `npm start`; notifications are printed
   scripts/setup-monitoring.sh --slack-url-file FILE     notifications go to Slack
-  scripts/setup-monitoring.sh --for containers          for a stack of containers
+  scripts/setup-monitoring.sh --for containers          for the stack of containers alone: as scripts/setup-local.sh
+
+Without --for, --config and --out it prepares the stack of containers, too, where there is Docker.
 
 At a terminal it asks for secrets that it does not have.
 HELP

@@ -15,8 +15,9 @@ Does what scripts/setup-monitoring.sh does (same options), then checks
   rspamd     Rspamd's controller gives its metrics, with the password of the configuration where it asks for one
   rules      the group elemta-security is there
 
-  scripts/setup-security-monitoring.sh                    beside a gateway that runs (npm start)
-  scripts/setup-security-monitoring.sh --for containers   writes rspamd/worker-controller.inc with a password instead
+  scripts/setup-security-monitoring.sh                    beside a gateway that runs (npm start); with Docker also what
+                                                          containers need, which verify-monitoring-stack.sh looks into
+  scripts/setup-security-monitoring.sh --for containers   that alone
 HELP
 }
 

@@ -24,7 +24,8 @@ const ALLOWED: Record<string, readonly string[]> = {
   // What is deployed knows the shape of the storage (aws-schema), not how it is used: see below.
   lib: ['monitoring', 'src/platform', 'src/storage'],
   functions: ['local', 'src', 'monitoring', ...SHARED, ...STAGES.map(stage => `src/${stage}`)],
-  containers: ['local', 'src', ...SHARED, ...STAGES.map(stage => `src/${stage}`)],
+  // notify-slack is a function on AWS, and a container elsewhere.
+  containers: ['functions', 'local', 'monitoring', 'src', ...SHARED, ...STAGES.map(stage => `src/${stage}`)],
   bin: ['lib', 'local', 'src', 'monitoring', ...SHARED, ...STAGES.map(stage => `src/${stage}`)],
   simulate: ['bin', 'functions', 'lib', 'local', 'src', ...SHARED, ...STAGES.map(stage => `src/${stage}`)],
 }

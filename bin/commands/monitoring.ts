@@ -4,12 +4,13 @@
 import type { Command } from 'commander'
 import type { Answers, Kind } from '../../local/monitoring/setup.ts'
 import type { Config } from '../../src/platform/config.ts'
+import { environment } from '../../src/platform/environment.ts'
 import { EXIT, ExitError } from '../../src/platform/exit.ts'
 
 type SiteOptions = Readonly<{ config?: string; out?: string }>
 type SetupOptions = SiteOptions &
   Readonly<{
-    for: string
+    for?: string
     emailTo?: string
     emailFrom?: string
     smarthost?: string
@@ -32,6 +33,8 @@ type VerifyOptions = SiteOptions &
     json?: true
   }>
 
+const ROOT = new URL('../../', import.meta.url).pathname
+
 const print = (line: string) => process.stdout.write(`${line}\n`)
 
 export function register(program: Command): void {
@@ -41,10 +44,16 @@ export function register(program: Command): void {
       .command(name)
       .description(about)
       .option('-c, --config <file>', 'the gateway’s configuration file')
-      .option('--out <folder>', 'of the site: settings, secrets, rendered files (default: <data_dir>/monitoring)')
+      .option(
+        '--out <folder>',
+        'of the site: settings, secrets, rendered files (default: <data_dir>/monitoring; for containers local/site)',
+      )
   const withSetup = (setup: Command) =>
     setup
-      .option('--for <kind>', 'native (Prometheus beside the gateway) or containers', 'native')
+      .option(
+        '--for <kind>',
+        'native (Prometheus beside the gateway) or containers; default: native, and both with Docker',
+      )
       .option('--slack-url-file <file>', 'whose content is the incoming webhook’s URL')
       .option('--email-to <address>', 'who gets critical alerts by e-mail')
       .option('--email-from <address>', 'its sender (default: the same address)')
@@ -88,24 +97,32 @@ async function renderedFolder(folder: string): Promise<string> {
   return existsSync(`${folder}/prometheus`) ? folder : new URL('../../monitoring', import.meta.url).pathname
 }
 
-async function setUp(options: SetupOptions): Promise<{ config: Config; folder: string; kind: Kind; ok: boolean }> {
+type SetUp = Readonly<{ config: Config; folder: string; kind: Kind; ok: boolean }>
+
+async function setUp(options: SetupOptions & Readonly<{ for: Kind }>): Promise<SetUp> {
   const { setUpMonitoring } = await import('../../local/monitoring/setup.ts')
+  const { setUpStack, STACK_SITE } = await import('../../local/stack/setup.ts')
   const kind = options.for
-  if (kind !== 'native' && kind !== 'containers')
-    throw new ExitError(EXIT.usage, '--for: expected native or containers')
-  const { config, folder } = await siteOf(options)
+  const isStack = kind === 'containers' && options.out === undefined
+  const { config, folder } = await siteOf(isStack ? { ...options, out: `${ROOT}${STACK_SITE}` } : options)
   const printer = `http://127.0.0.1:${portOf(options.notificationsPort)}/`
   const answers = await answersFrom(options)
-  const { lines, problems } = await setUpMonitoring({
-    folder,
-    kind,
-    config,
-    printer,
-    answers,
-  })
-  for (const line of lines) print(line)
-  for (const problem of problems) process.stderr.write(`${problem}\n`)
-  return { config, folder, kind, ok: problems.length === 0 }
+  const site = await setUpMonitoring({ folder, kind, config, printer, answers })
+  const stack = isStack
+    ? await setUpStack({ root: ROOT, site: folder, env: environment, freeMemory: process.availableMemory() })
+    : { lines: [], problems: [] }
+  for (const line of [...site.lines, ...stack.lines]) print(line)
+  for (const problem of [...site.problems, ...stack.problems]) process.stderr.write(`${problem}\n`)
+  return { config, folder, kind, ok: site.problems.length + stack.problems.length === 0 }
+}
+
+/** What is not said is both, where there is Docker and all is where it usually is. */
+async function kindsOf({ for: kind, config, out }: SetupOptions): Promise<readonly Kind[]> {
+  if (kind === 'native' || kind === 'containers') return [kind]
+  if (kind !== undefined) throw new ExitError(EXIT.usage, '--for: expected native or containers')
+  const { composeCommand } = await import('../../local/stack/preflight.ts')
+  const isUsual = config === undefined && out === undefined
+  return isUsual && (await composeCommand()) !== undefined ? ['native', 'containers'] : ['native']
 }
 
 async function answersFrom(options: SetupOptions): Promise<Answers> {
@@ -125,29 +142,36 @@ async function answersFrom(options: SetupOptions): Promise<Answers> {
 }
 
 async function setup(options: SetupOptions): Promise<void> {
-  const { kind, ok } = await setUp(options)
-  if (ok) print(NEXT[kind])
-  else process.exitCode = 1
+  for (const kind of await kindsOf(options)) {
+    const { ok } = await setUp({ ...options, for: kind })
+    if (ok) print(NEXT[kind])
+    else process.exitCode = 1
+  }
 }
 
 const NEXT: Readonly<Record<Kind, string>> = {
   native: 'next      npm start, and beside it scripts/start-monitoring.sh; then scripts/verify-monitoring-stack.sh',
-  containers: 'next      start the containers with this folder; then scripts/verify-monitoring-stack.sh',
+  containers:
+    'next      docker-compose -f docker-compose-monitoring.yml up -d; then scripts/verify-monitoring-stack.sh (local/README.md)',
 }
 
 async function security(options: SetupOptions): Promise<void> {
-  const { checkSecurity, writeController } = await import('../../local/monitoring/security.ts')
+  const { checkSecurity, isRunning } = await import('../../local/monitoring/security.ts')
   const { formatCheck } = await import('../../monitoring/verify/verify.ts')
-  const { config, folder, kind, ok } = await setUp(options)
-  if (kind === 'containers') {
-    print(`written   ${writeController(folder)}: for local.d of Rspamd`)
-    print(NEXT[kind])
+  const kinds = await kindsOf(options)
+  for (const kind of kinds) {
+    const { config, folder, ok } = await setUp({ ...options, for: kind })
     if (!ok) process.exitCode = 1
-    return
+    // A stack in containers is looked into by verify, when it runs.
+    const isLater = kind === 'containers' || (kinds.length > 1 && !(await isRunning(config)))
+    if (isLater) {
+      print(NEXT[kind])
+      continue
+    }
+    const checks = await checkSecurity(config, folder)
+    for (const check of checks) print(formatCheck(check))
+    if (checks.some(({ problems }) => problems.length > 0)) process.exitCode = 1
   }
-  const checks = await checkSecurity(config, folder)
-  for (const check of checks) print(formatCheck(check))
-  if (!ok || checks.some(({ problems }) => problems.length > 0)) process.exitCode = 1
 }
 
 async function start(options: StartOptions): Promise<void> {
@@ -184,7 +208,10 @@ async function verify(options: VerifyOptions): Promise<void> {
   }
   const { folder: site } = await siteOf(options)
   const { grafanaPasswordFile: file } = options
-  const password = file === undefined ? readSecret(site, 'grafana_admin_password') : readFileSync(file, 'utf8').trim()
+  const { STACK_SITE } = await import('../../local/stack/setup.ts')
+  const known =
+    readSecret(site, 'grafana_admin_password') ?? readSecret(`${ROOT}${STACK_SITE}`, 'grafana_admin_password')
+  const password = file === undefined ? known : readFileSync(file, 'utf8').trim()
   const withoutSlash = (url: string) => url.replace(/\/$/, '')
   const { ok, checks, figures } = await verify({
     prometheus: withoutSlash(options.prometheus),

@@ -1,14 +1,10 @@
 // The security part of the monitoring: do ClamAV and Rspamd answer, can Prometheus scrape both, are the rules of the
 // security group there? Where Rspamd's controller wants a password, whether ours opens it. Asks the gateway's operator's
 // port and the controller; changes nothing. For an Rspamd in a container it writes the controller's file.
-import { spawnSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Target } from '../../monitoring/scrape.ts'
 import { askJson, askText, type Check, plural, Unreachable } from '../../monitoring/verify/check.ts'
 import { rulesBelow } from '../../monitoring/verify/sources.ts'
 import { type Config, enabledPlugin } from '../../src/platform/config.ts'
-import { readSecret } from './secrets.ts'
 import { gatewayTargets } from './targets.ts'
 
 /** `folder`: of the site, rendered. */
@@ -21,6 +17,15 @@ export async function checkSecurity(config: Config, folder: string): Promise<Che
     ...(await Promise.all(rspamd.map(controller))),
     rules(folder),
   ]
+}
+
+/** Whether a gateway answers where this configuration says. */
+export async function isRunning(config: Config): Promise<boolean> {
+  const { elemta } = gatewayTargets(config)
+  return fetch(`http://${elemta[0]!.address}/healthz`).then(
+    () => true,
+    () => false,
+  )
 }
 
 async function scanners(ops: string, config: Config): Promise<Check> {
@@ -85,21 +90,4 @@ async function unlessUnreachable(name: string, advice: string, check: () => Prom
     if (!(error instanceof Unreachable)) throw error
     return { name, summary: 'could not be checked', problems: [`${error.message}: ${advice}`] }
   }
-}
-
-/** `rspamd/worker-controller.inc` for local.d of a container: the controller on all addresses, with our password. */
-export function writeController(folder: string): string {
-  const password = readSecret(folder, 'rspamd_controller_password')!
-  const hashed = spawnSync('rspamadm', ['pw', '--encrypt', '--password', password], { encoding: 'utf8' })
-  const value = hashed.status === 0 ? hashed.stdout.trim() : password // without rspamadm: as it is, which Rspamd takes
-  const file = join(folder, 'rspamd', 'worker-controller.inc')
-  mkdirSync(join(folder, 'rspamd'), { recursive: true })
-  writeFileSync(
-    file,
-    `# Written by scripts/setup-security-monitoring.sh.\nbind_socket = "*:11334";\npassword = "${value}";\n`,
-    {
-      mode: 0o640,
-    },
-  )
-  return file
 }

@@ -1,11 +1,22 @@
 // Prepares the monitoring of a site, in one folder: its settings (thresholds.yaml, routing.yaml) and secrets, which are
 // made once and then are the site's, and what is rendered from them, which is written anew each time. Everything is read
 // before anything is written; a mistake in the settings is a ConfigError with its place and leaves the folder as it was.
-import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join, relative, resolve } from 'node:path'
+import { renderContainerAlertmanager, SMTP_PASSWORD } from '../../monitoring/aws/container-alertmanager.ts'
 import { renderAll, writeFiles } from '../../monitoring/render.ts'
 import { installRouting } from '../../monitoring/routing/install.ts'
-import { loadRouting } from '../../monitoring/routing/settings.ts'
+import { loadRouting, type RoutingSettings } from '../../monitoring/routing/settings.ts'
 import { CONTAINER_TARGETS, NATIVE_TARGETS, type Targets } from '../../monitoring/scrape.ts'
 import { loadSettings } from '../../monitoring/thresholds.ts'
 import type { Config } from '../../src/platform/config.ts'
@@ -48,8 +59,10 @@ export async function setUpMonitoring(options: SetupOptions): Promise<Setup> {
   const files = new Map([...renderAll(settings)].filter(([path]) => !LEFT_OUT.test(path)))
   writeFiles(files, folder)
   const routed = installRouting({ out: folder, routing, thresholds })
+  if (options.kind === 'containers') giveToContainers(loadRouting(routing, config), folder)
   removeOutdatedRules(folder, [...files.keys(), ...routed.map(file => relative(folder, file))])
   writeTargets(targetsOf(options, folder), folder)
+  if (options.kind === 'containers') openForContainers(folder)
   const { lines, problems } = await check(folder)
   return {
     lines: [
@@ -58,6 +71,22 @@ export async function setUpMonitoring(options: SetupOptions): Promise<Setup> {
       ...lines,
     ],
     problems,
+  }
+}
+
+/** Alertmanager finds its password beside its configuration. */
+function giveToContainers(routing: RoutingSettings, folder: string): void {
+  writeFiles(renderContainerAlertmanager(routing, routing.dead_mans_switch?.url), folder)
+  const { password_file: password } = routing.email ?? {}
+  if (password !== undefined) copyFileSync(password, join(folder, 'alertmanager', SMTP_PASSWORD))
+}
+
+/** Containers run as users of their own, and are given what is below: who is no container does not get that far. */
+function openForContainers(folder: string): void {
+  chmodSync(folder, 0o700)
+  for (const path of globSync('{prometheus,alertmanager,grafana}{,/**}', { cwd: folder })) {
+    const file = join(folder, path)
+    chmodSync(file, statSync(file).isDirectory() ? 0o755 : 0o644)
   }
 }
 

@@ -32,7 +32,10 @@ export function alertManagerDefinition(routing: RoutingSettings, topics: AlertTo
         {
           ...configuration,
           templates: Object.keys(ALERT_TEMPLATES),
-          receivers: configuration.receivers.map(({ name }) => ({ name, ...snsConfigs(name, topics, region) })),
+          receivers: configuration.receivers.map(({ name }) => ({
+            name,
+            ...snsConfigs(name, topics, { sigv4: { region } }),
+          })),
         },
         { lineWidth: 0, aliasDuplicateObjects: false },
       ),
@@ -55,8 +58,9 @@ function onAws(routing: RoutingSettings): RoutingSettings {
   }
 }
 
-function snsConfigs(receiver: string, topics: AlertTopics, region: string): object {
-  const common = { sigv4: { region }, subject: '{{ template "elemta.aws.subject" . }}' }
+/** What `receiver` tells which topic. `sns`: where that is, in the words of Alertmanager. */
+export function snsConfigs(receiver: string, topics: AlertTopics, sns: object): object {
+  const common = { ...sns, subject: '{{ template "elemta.aws.subject" . }}' }
   const told = (topic_arn: string) => ({
     sns_configs: [
       {

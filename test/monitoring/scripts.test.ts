@@ -57,11 +57,19 @@ test('a set-up writes e-mail with its password, and what containers need, for th
     'slack_webhook_url',
     'smtp_password',
   ])
-  for (const name of [...secrets, 'prometheus/targets/rspamd.yml', 'alertmanager/alertmanager.yml']) {
-    expect(statSync(join(site, name)).mode & 0o777, name).toBe(0o600)
+  for (const name of secrets) expect(statSync(join(site, name)).mode & 0o777, name).toBe(0o600)
+  // Containers have other users: they are given folders of the site, to which only its owner gets otherwise.
+  expect(statSync(site).mode & 0o777).toBe(0o700)
+  for (const name of ['prometheus/targets/rspamd.yml', 'alertmanager/alertmanager.yml', 'alertmanager/smtp_password']) {
+    expect(statSync(join(site, name)).mode & 0o777, name).toBe(0o644)
   }
   expect(readFileSync(join(site, 'secrets/smtp_password'), 'utf8')).toBe('s3cret')
-  expect(readFileSync(join(site, 'alertmanager/alertmanager.yml'), 'utf8')).toContain('smtp_auth_username: alerts')
+  const alertmanager = readFileSync(join(site, 'alertmanager/alertmanager.yml'), 'utf8')
+  expect(alertmanager).toContain('smtp_auth_username: alerts')
+  expect(alertmanager).toContain('smtp_auth_password_file: /etc/alertmanager/smtp_password')
+  // Slack hears of it by SNS, as on AWS.
+  expect(alertmanager).toContain('topic_arn: arn:aws:sns:eu-central-1:000000000000:elemta-local-monitoring-critical')
+  expect(alertmanager).not.toContain('slack_')
   const password = readFileSync(join(site, 'secrets/rspamd_controller_password'), 'utf8')
   expect(readFileSync(join(site, 'prometheus/targets/rspamd.yml'), 'utf8')).toContain(password)
 })
