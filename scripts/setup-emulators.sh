@@ -8,7 +8,7 @@ where="${ELEMTA_EMULATORS:-${XDG_CACHE_HOME:-$HOME/.cache}/elemta/emulators}"
 # The last release that runs without an account; with later ones of what it is made of it does not start.
 localstack='localstack-core[runtime]==4.14.0 cbor2<6 pyopenssl<26 cryptography<47 service-identity<26'
 ministack='ministack==1.5.33'
-cfnlint='cfn-lint==1.51.0'
+cfnlint='cfn-lint==1.58.0'
 
 # install <name> <python> <requirements>: a marker names what was installed, so that a half-finished environment is made again.
 install() {

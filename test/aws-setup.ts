@@ -1,5 +1,6 @@
 // The emulators of `npm run test:aws`, from scripts/setup-emulators.sh: MiniStack, and LocalStack for S3 and SQS where it
-// could be installed. Each on a free port, with its files in a directory of its own, stopped and removed at the end.
+// could be installed; both for CloudFormation. Each on a free port, with its files in a directory of its own, stopped and
+// removed at the end.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createWriteStream, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -13,6 +14,15 @@ import type { TestProject } from 'vitest/node'
 const SETUP = new URL('../scripts/setup-emulators.sh', import.meta.url).pathname
 const PATIENCE = 60_000
 
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Addresses of emulators by name. */
+    emulators?: Readonly<Record<string, string>>
+    /** The program. */
+    cfnLint?: string
+  }
+}
+
 type Emulator = Readonly<{ name: string; url: string; child: ChildProcess; logFile: string }>
 
 export default async function setup({ provide }: TestProject): Promise<() => Promise<void>> {
@@ -21,7 +31,7 @@ export default async function setup({ provide }: TestProject): Promise<() => Pro
   const [localstackPort, ministackPort] = [await freePort(), await freePort()]
   const startLocalstack = () =>
     start('localstack', localstackPort, [`${where}/localstack/bin/python`, '-m', 'localstack.runtime.main'], {
-      SERVICES: 's3,sqs,sns',
+      SERVICES: 's3,sqs,sns,cloudformation,cloudwatch,ec2,events,iam,kms,logs,secretsmanager,ssm,sts',
       GATEWAY_LISTEN: `127.0.0.1:${localstackPort}`,
       FILESYSTEM_ROOT: join(directory, 'localstack'),
       DNS_ADDRESS: '0',
@@ -69,6 +79,8 @@ export default async function setup({ provide }: TestProject): Promise<() => Pro
   }
   provide('awsEndpoint', emulators.at(-1)!.url)
   provide('dynamodbEndpoint', emulators[0]!.url)
+  provide('emulators', Object.fromEntries(emulators.map(({ name, url }) => [name, url])))
+  provide('cfnLint', `${where}/cfn-lint/bin/cfn-lint`)
   return stop
 }
 
