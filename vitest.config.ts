@@ -8,8 +8,9 @@ export const STACK_TESTS = [
   'test/drill/drill.test.ts',
   'test/lib/*-stack.test.ts',
   'test/lib/{access,stacks}.test.ts',
-  'test/containers/roles.test.ts',
+  'test/containers/{roles,signatures}.test.ts',
   'test/functions/bundles.test.ts',
+  'test/simulate/simulation.test.ts',
   'test/{bin/home-aws,spool/migrate,pipeline/aws-faults,pipeline/aws-fault-matrix,pipeline/aws-home}.test.ts',
 ]
 

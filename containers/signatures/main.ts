@@ -9,19 +9,20 @@ import { environment } from '../../src/platform/environment.ts'
 import { createLog } from '../../src/platform/log.ts'
 import { pullSignatures, pushSignatures } from './signature-store-s3.ts'
 
-/** Milliseconds between two looks at the bucket. */
-const INTERVAL = 10 * 60_000
+/** Seconds between two looks at the bucket, unless SIGNATURES_INTERVAL says otherwise. */
+const INTERVAL = 600
 /** Below the directory: there once the first pull has been tried. */
 const TRIED = '.pulled'
 
 const { SIGNATURES_DIRECTORY: directory = '/var/lib/clamav', ELEMTA_BUCKET: bucket = '' } = environment
+const interval = Number(environment.SIGNATURES_INTERVAL ?? INTERVAL) * 1000
 const log = createLog()
 
 async function follow(signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await move('pull').catch((error: unknown) => log.warn({ why: String(error) }, 'signatures-failed'))
     writeFileSync(join(directory, TRIED), '')
-    await wait(INTERVAL, undefined, { signal }).catch(() => undefined)
+    await wait(interval, undefined, { signal }).catch(() => undefined)
   }
 }
 

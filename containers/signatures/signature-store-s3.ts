@@ -1,15 +1,19 @@
 // Signature databases in the bucket: what one task fetched from ClamAV's servers, all scanners load. A file is replaced in
 // one step on either side, so that nobody ever sees half of one. Rejects with the SDK's error; what was done stays done.
-import { createReadStream, createWriteStream } from 'node:fs'
-import { readdir, rename, rm, stat, utimes } from 'node:fs/promises'
+import { createWriteStream } from 'node:fs'
+import { readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import { MAIL_BUCKET } from '../../src/storage/aws-schema.ts'
 
-/** main.cvd, daily.cld, bytecode.cvd, freshclam.dat (its identity: ClamAV's servers limit those who have none). */
-const SIGNATURES = /^([\w.-]+\.(cvd|cld|cdb|ndb|hdb|hsb|ldb|yar|cbc|ign2)|freshclam\.dat)$/
+/**
+ * Whatever clamd loads: ClamAV's own (main.cvd, daily.cld, bytecode.cvd), a site's own in any of its forms, and
+ * freshclam.dat (its identity: ClamAV's servers limit those who have none).
+ */
+const SIGNATURES =
+  /^(\w[\w.-]*\.(cvd|cld|cud|cbc|cdb|cat|crb|fp|ftm|[gpw]db|h[ds]b|h[ds]u|idb|ign2?|info|ldb|ldu|m[ds]b|m[ds]u|ndb|ndu|pwdb|sfp|yara?)|freshclam\.dat)$/
 
 const PREFIX = MAIL_BUCKET.prefixes.signatures
 
@@ -42,9 +46,9 @@ export async function pushSignatures({ client, bucket, directory }: SignatureSto
     const { size, mtimeMs } = await stat(path)
     const there = stored.get(name)
     if (there !== undefined && there.size === size && there.modified.getTime() >= mtimeMs) continue
-    await client.send(
-      new PutObjectCommand({ Bucket: bucket, Key: PREFIX + name, Body: createReadStream(path), ContentLength: size }),
-    )
+    // Whole, not as a stream: the SDK tries again only what it has. Some 200 MB, in a task that freshclam needs more for.
+    const Body = await readFile(path)
+    await client.send(new PutObjectCommand({ Bucket: bucket, Key: PREFIX + name, Body }))
     put.push(name)
   }
   return put

@@ -243,7 +243,7 @@ test('whatever a client or a next hop says, the lines are those of the event and
 })
 
 test('every event that the sources log has its row in docs/logs.md', () => {
-  const sources = globSync('{bin,local,src}/**/*.ts').map(file => readFileSync(file, 'utf8'))
+  const sources = globSync('{bin,containers,functions,local,src}/**/*.ts').map(file => readFileSync(file, 'utf8'))
   const calls = /\blog(?:\.(?:debug|info|warn|error)|\[[^\]]*\])\(\s*(?:\{[\s\S]*?\}|\w+),\s*'([a-z-]+)'/g
   const events = new Set(sources.flatMap(text => [...text.matchAll(calls)].map(([, event]) => event)))
   expect(events.size).toBeGreaterThan(40)
