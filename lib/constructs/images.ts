@@ -27,6 +27,9 @@ const CONTEXTS = {
 } as const
 export type OwnImage = keyof typeof CONTEXTS
 
+/** Secrets of a stack on this machine. */
+const PRIVATE = ['local/site', '**/.env']
+
 /** An image made by containers/<name>/Dockerfile. */
 export function ownImage(name: OwnImage): ContainerImage {
   const needed = [...CONTEXTS[name], `containers/${name}/Dockerfile`]
@@ -34,7 +37,7 @@ export function ownImage(name: OwnImage): ContainerImage {
     file: `containers/${name}/Dockerfile`,
     platform: Platform.LINUX_ARM64,
     ignoreMode: IgnoreMode.DOCKER,
-    exclude: ['*', ...needed.map(path => `!${path}`)],
+    exclude: ['*', ...needed.map(path => `!${path}`), ...PRIVATE],
   })
 }
 

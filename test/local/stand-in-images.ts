@@ -1,10 +1,10 @@
 // The stand-ins by the name of the real image, without its tag. What each is like in reality is in its own Dockerfile:
 // users, paths, entry point and what else the stack relies on are here as they are there.
-import { chmodSync, chownSync, cpSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { signatureDatabase } from '../../local/drill/signature-database.ts'
-import { EMULATORS, NPM_CACHE, npmRegistry, pythons } from './downloads.ts'
+import { EMULATORS, NPM_CACHE, npmRegistry, pythons, RSPAMD_PATTERNS } from './downloads.ts'
 import { ALPINE_USR, addUser, copyInto, DEBIAN_USR, putProgram, type Skeleton } from './stand-in-root.ts'
 
 export type StandIn = Readonly<{
@@ -115,6 +115,10 @@ export const STAND_INS: Readonly<Record<string, StandIn>> = {
       addUser(root, '_rspamd', 11333)
       cpSync('/etc/rspamd', join(root, 'usr/share/rspamd/config'), { recursive: true, verbatimSymlinks: true })
       mkdirSync(join(root, 'etc/rspamd'))
+      for (const name of readdirSync(RSPAMD_PATTERNS)) {
+        copyInto(root, join(RSPAMD_PATTERNS, name), `/var/lib/rspamd/${name}`)
+        chownSync(join(root, 'var/lib/rspamd', name), 11333, 11333)
+      }
       own(root, 'var/lib/rspamd', 11333, 11333)
       own(root, 'var/log/rspamd', 11333, 11333)
     },
@@ -168,7 +172,13 @@ export const STAND_INS: Readonly<Record<string, StandIn>> = {
   },
   'docker.io/prom/alertmanager': {
     skeleton: 'alpine',
-    machine: [...ALPINE_USR, '/usr/bin/prometheus-alertmanager:/bin/alertmanager', '/usr/bin/amtool:/bin/amtool'],
+    machine: [
+      ...ALPINE_USR,
+      '/usr/bin/prometheus-alertmanager:/bin/alertmanager',
+      '/usr/bin/amtool:/bin/amtool',
+      // Debian's has its own templates outside of the program.
+      '/usr/share/prometheus/alertmanager',
+    ],
     build(root) {
       own(root, 'alertmanager', 65534, 65534)
       mkdirSync(join(root, 'etc/alertmanager'))
