@@ -1,8 +1,8 @@
 // Virtual time: events in a heap, the earliest first, those of one moment in the order in which they were planned.
-// Nothing waits for real time. Code of the gateway that settles promises runs to its end before time goes on: whoever
-// settles one says so (`settling`), and only then is the event loop given a turn, which is what makes this slow.
+// Nothing waits for real time. Code of the gateway that waits for promises runs to its end before time goes on: whoever
+// settles one says so (`settling`).
 
-export type Timer = { readonly at: number; readonly order: number; run: (() => void) | undefined }
+export type Timer = { run: (() => void) | undefined }
 
 export type Clock = Readonly<{
   /** Milliseconds since the beginning. */
@@ -18,47 +18,60 @@ export type Clock = Readonly<{
 }>
 
 export function createClock(): Clock {
-  const heap: Timer[] = []
+  // Apart, so that comparing looks at numbers that lie side by side.
+  const times: number[] = []
+  const orders: number[] = []
+  const timers: Timer[] = []
   let now = 0
   let planned = 0
   let events = 0
   let unsettled = false
 
-  const isBefore = (a: Timer, b: Timer) => a.at < b.at || (a.at === b.at && a.order < b.order)
+  function put(place: number, at: number, order: number, timer: Timer): void {
+    times[place] = at
+    orders[place] = order
+    timers[place] = timer
+  }
 
-  function push(timer: Timer): void {
-    let place = heap.length
-    heap.push(timer)
+  function push(at: number, timer: Timer): void {
+    const order = planned++
+    let place = times.length
+    put(place, at, order, timer)
     while (place > 0) {
       const above = (place - 1) >> 1
-      if (!isBefore(timer, heap[above]!)) break
-      heap[place] = heap[above]!
+      // What is planned later never goes before its equals.
+      if (times[above]! <= at) break
+      put(place, times[above]!, orders[above]!, timers[above]!)
       place = above
     }
-    heap[place] = timer
+    put(place, at, order, timer)
   }
 
   function pop(): Timer {
-    const first = heap[0]!
-    const last = heap.pop()!
-    if (heap.length === 0) return first
+    const first = timers[0]!
+    const [at, order, last] = [times.pop()!, orders.pop()!, timers.pop()!]
+    const length = times.length
+    if (length === 0) return first
+    const isBefore = (one: number, time: number, turn: number) =>
+      times[one]! < time || (times[one] === time && orders[one]! < turn)
     let place = 0
     for (;;) {
       let below = 2 * place + 1
-      if (below >= heap.length) break
-      if (below + 1 < heap.length && isBefore(heap[below + 1]!, heap[below]!)) below++
-      if (!isBefore(heap[below]!, last)) break
-      heap[place] = heap[below]!
+      if (below >= length) break
+      if (below + 1 < length && isBefore(below + 1, times[below]!, orders[below]!)) below++
+      if (!isBefore(below, at, order)) break
+      put(place, times[below]!, orders[below]!, timers[below]!)
       place = below
     }
-    heap[place] = last
+    put(place, at, order, last)
     return first
   }
 
   async function settle(): Promise<void> {
     while (unsettled) {
       unsettled = false
-      await new Promise<void>(resolve => setImmediate(resolve))
+      // A tick comes when no promise has anything left to do, and needs no turn of the event loop.
+      await new Promise<void>(resolve => process.nextTick(resolve))
     }
   }
 
@@ -66,8 +79,8 @@ export function createClock(): Clock {
     now: () => now,
     events: () => events,
     after(milliseconds, run) {
-      const timer = { at: now + Math.max(0, milliseconds), order: planned++, run }
-      push(timer)
+      const timer = { run }
+      push(now + Math.max(0, milliseconds), timer)
       return timer
     },
     cancel(timer) {
@@ -78,10 +91,11 @@ export function createClock(): Clock {
     },
     async runUntil(end) {
       if (unsettled) await settle()
-      while (heap.length > 0 && heap[0]!.at <= end) {
+      while (times.length > 0 && times[0]! <= end) {
+        const at = times[0]!
         const timer = pop()
         if (timer.run === undefined) continue
-        now = timer.at
+        now = at
         events++
         timer.run()
         if (unsettled) await settle()

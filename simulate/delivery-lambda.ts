@@ -2,7 +2,7 @@
 // there are messages, up to what the stage and the account allow. A batch ends with its slowest job; what its function
 // answers as done the event source removes, in one request.
 import { DELIVERY_FUNCTION } from '../lib/scaling-targets.ts'
-import type { Usage } from './meter.ts'
+import { countOf, type Usage } from './meter.ts'
 import { type Process, start, together } from './process.ts'
 import { createProcessor, type Processor } from './processor.ts'
 import { LAMBDA_BATCHES, LAMBDA_VCPUS } from './services.ts'
@@ -64,8 +64,8 @@ export function startDeliveryFunctions(
   return {
     most: () => most,
     usages: () => [
-      { name: 'Lambda concurrency', unit: 'functions', quota: quotas.lambdaConcurrency, used: most, refused: 0 },
-      { name: 'Lambda batches of a queue', unit: 'batches', quota: quotas.sqsBatches, used: most, refused: 0 },
+      countOf('Lambda concurrency', 'functions', quotas.lambdaConcurrency, most),
+      countOf('Lambda batches of a queue', 'batches', quotas.sqsBatches, most),
     ],
   }
 }

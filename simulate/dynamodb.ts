@@ -6,7 +6,7 @@ import { Retry } from '@smithy/core/retry'
 import { ATTEMPTS as SDK_ATTEMPTS } from '../src/backends-aws.ts'
 import { pauseAfter, ATTEMPTS as TRANSACTION_ATTEMPTS } from '../src/storage/table-dynamodb.ts'
 import type { Clock } from './clock.ts'
-import type { StepName, StepRequest, Steps, StepWrite } from './dynamodb-steps.ts'
+import type { StepName, StepRequest, Steps } from './dynamodb-steps.ts'
 import { createMeter, type Meter, type Usage, usageOf } from './meter.ts'
 import type { Process } from './process.ts'
 import { type Chance, latency } from './random.ts'
@@ -17,8 +17,8 @@ type Answer = 'done' | 'throttled' | 'conflict'
 export type DynamoDb = Readonly<{
   /** False when it has failed in spite of all attempts. `place`, 0 to below 1: where the message's keys are. */
   step(name: StepName, place: number): Process<boolean>
-  /** Reads that nobody waits for. */
-  read(units: number): void
+  /** Reads that nobody waits for; false when they are refused. */
+  read(units: number): boolean
   requests(): number
   refused(): Readonly<{ throttled: number; conflicts: number }>
   usages(milliseconds: number): Usage[]
@@ -39,73 +39,83 @@ export function sdkPause(retries: number, chance: Chance): number {
   return chance() * Math.min(Retry.throttlingDelay() * 2 ** retries, 20_000)
 }
 
+/** What gives units by itself: table or index as a whole, which is one meter, or a hot key, which is one for each shard. */
+type Part = { readonly name: string; readonly meters: readonly Meter[]; refused: number }
+/** What a request wants of a part. `isItem`: of one item that many share; each attempt draws its shard anew. */
+type Want = Readonly<{ part: Part; units: number; isItem: boolean }>
+type Request = Readonly<{ kind: StepRequest['kind']; wants: readonly Want[]; readUnits: number }>
+
 export function createDynamoDb({ clock, chance, quotas, latencies, steps, spread }: Parts): DynamoDb {
-  const whole = new Map<string, Meter>()
-  const hot = new Map<string, Meter[]>()
+  const parts = new Map<string, Part>()
+  const plans = new Map<StepName, readonly Request[]>()
   const heldUntil = new Map<Meter, number>()
   const reads = createMeter(quotas.tableReads)
-  const refusedAt = new Map<string, number>()
   let [requests, throttled, conflicts, readsRefused] = [0, 0, 0, 0]
 
-  function wholeOf(where: string): Meter {
-    const meter = whole.get(where) ?? createMeter(quotas.tableWrites)
-    whole.set(where, meter)
-    return meter
+  function partOf(name: string, count: number, quota: number): Part {
+    const meters = () => Array.from({ length: count }, () => createMeter(quota))
+    const part = parts.get(name) ?? { name, meters: meters(), refused: 0 }
+    parts.set(name, part)
+    return part
   }
 
-  function partsOf(where: string, name: string, shards: number): Meter[] {
-    const key = `${where} ${name}`
-    let parts = hot.get(key)
-    if (parts === undefined) {
-      parts = Array.from({ length: shards * spread }, () => createMeter(quotas.partitionWrites))
-      hot.set(key, parts)
-    }
-    return parts
+  function planOf({ kind, writes, readUnits }: StepRequest): Request {
+    const wholes = [...Map.groupBy(writes, ({ where }) => where)].map(([where, all]): Want => {
+      const units = all.reduce((sum, one) => sum + one.units, 0)
+      const name = where === 'table' ? 'DynamoDB table, writes' : `DynamoDB index ${where}, writes`
+      return { part: partOf(name, 1, quotas.tableWrites), units, isItem: false }
+    })
+    const hot = writes.flatMap(({ where, units, hot }): Want[] => {
+      if (hot === undefined) return []
+      const name = `DynamoDB partition ${where} ${hot.name}#`
+      return [{ part: partOf(name, hot.shards * spread, quotas.partitionWrites), units, isItem: where === 'table' }]
+    })
+    return { kind, wants: [...wholes, ...hot], readUnits }
   }
 
-  /** Items of the table that many share are drawn anew for each attempt; entries of an index have their place. */
-  function shardFor({ where, hot }: StepWrite, place: number): number {
-    const at = where === 'table' ? chance() : place
-    return Math.floor(at * (hot?.shards ?? 1) * spread)
+  function planFor(name: StepName): readonly Request[] {
+    const plan = plans.get(name) ?? steps.of(name).map(planOf)
+    plans.set(name, plan)
+    return plan
   }
 
-  /** What gives the units of a write: the table or index, and a hot partition. `isItem`: others write that very item. */
-  function metersFor(write: StepWrite, place: number) {
-    const { where, units, hot } = write
-    const all = [{ name: where, meter: wholeOf(where), units, isItem: false }]
-    if (hot === undefined) return all
-    const meter = partsOf(where, hot.name, hot.shards)[shardFor(write, place)]!
-    return [...all, { name: `${where} ${hot.name}`, meter, units, isItem: where === 'table' }]
-  }
-
-  function attempt({ kind, writes, readUnits }: StepRequest, place: number, time: number): Answer {
+  function attempt({ kind, wants, readUnits }: Request, place: number, time: number): Answer {
     const now = clock.now()
     requests++
-    if (readUnits > 0) {
-      reads.ask(readUnits)
-      if (!reads.has(readUnits, now)) {
-        readsRefused++
-        return 'throttled'
-      }
-      reads.take(readUnits)
+    if (readUnits > 0 && !read(readUnits)) return 'throttled'
+    const meters = wants.map(
+      ({ part, isItem }) => part.meters[Math.floor((isItem ? chance() : place) * part.meters.length)]!,
+    )
+    let empty: Part | undefined
+    for (const [n, meter] of meters.entries()) {
+      const { units, part } = wants[n]!
+      meter.ask(units)
+      if (!meter.has(units, now)) empty ??= part
     }
-    const wanted = writes.flatMap(write => metersFor(write, place))
-    for (const { meter, units } of wanted) meter.ask(units)
-    const empty = wanted.find(({ meter, units }) => !meter.has(units, now))
     if (empty !== undefined) {
-      refusedAt.set(empty.name, (refusedAt.get(empty.name) ?? 0) + 1)
+      empty.refused++
       return 'throttled'
     }
     if (kind === 'transaction') {
-      const items = wanted.filter(({ isItem }) => isItem)
-      if (items.some(({ meter }) => (heldUntil.get(meter) ?? 0) > now)) return 'conflict'
-      for (const { meter } of items) heldUntil.set(meter, now + TRANSACTION_HOLDS * time)
+      const items = meters.filter((_, n) => wants[n]!.isItem)
+      if (items.some(meter => (heldUntil.get(meter) ?? 0) > now)) return 'conflict'
+      for (const meter of items) heldUntil.set(meter, now + TRANSACTION_HOLDS * time)
     }
-    for (const { meter, units } of wanted) meter.take(units)
+    for (const [n, meter] of meters.entries()) meter.take(wants[n]!.units)
     return 'done'
   }
 
-  function* ask(request: StepRequest, place: number): Process<boolean> {
+  function read(units: number): boolean {
+    reads.ask(units)
+    if (!reads.has(units, clock.now())) {
+      readsRefused++
+      return false
+    }
+    reads.take(units)
+    return true
+  }
+
+  function* ask(request: Request, place: number): Process<boolean> {
     const { kind } = request
     const attempts = kind === 'transaction' ? TRANSACTION_ATTEMPTS : SDK_ATTEMPTS
     for (let n = 1; ; n++) {
@@ -122,28 +132,15 @@ export function createDynamoDb({ clock, chance, quotas, latencies, steps, spread
 
   return {
     *step(name, place) {
-      for (const request of steps.of(name)) if (!(yield* ask(request, place))) return false
+      for (const request of planFor(name)) if (!(yield* ask(request, place))) return false
       return true
     },
-    read(units) {
-      reads.ask(units)
-      if (reads.has(units, clock.now())) reads.take(Math.min(units, quotas.tableReads))
-      else readsRefused++
-    },
+    read,
     requests: () => requests,
     refused: () => ({ throttled, conflicts }),
     usages: milliseconds => [
-      ...[...whole].map(([where, meter]) =>
-        usageOf(
-          where === 'table' ? 'DynamoDB table, writes' : `DynamoDB index ${where}, writes`,
-          'units/s',
-          [meter],
-          refusedAt.get(where) ?? 0,
-          milliseconds,
-        ),
-      ),
-      ...[...hot].map(([key, meters]) =>
-        usageOf(`DynamoDB partition ${key}#`, 'units/s', meters, refusedAt.get(key) ?? 0, milliseconds),
+      ...[...parts.values()].map(({ name, meters, refused }) =>
+        usageOf(name, 'units/s', meters, refused, milliseconds),
       ),
       usageOf('DynamoDB table, reads', 'units/s', [reads], readsRefused, milliseconds),
     ],

@@ -3,7 +3,7 @@
 // tasks work after their start time, launched no faster than Fargate does and only while there is quota for their vCPUs.
 import { COOLDOWN } from '../lib/scaling-targets.ts'
 import type { Clock } from './clock.ts'
-import type { Usage } from './meter.ts'
+import { countOf, type Usage } from './meter.ts'
 import { type Process, start } from './process.ts'
 import { createProcessor, type Processor } from './processor.ts'
 import type { Chance } from './random.ts'
@@ -23,6 +23,7 @@ export type Fargate = Readonly<{
   place(vcpus: number): void
   /** Milliseconds until it is launched; undefined when there is no quota for it. */
   launch(vcpus: number): number | undefined
+  vcpus(): number
   usages(tasks: readonly number[]): Usage[]
 }>
 
@@ -64,15 +65,13 @@ export function createFargate(clock: Clock, quotas: Quotas): Fargate {
       launches--
       return launches >= 0 ? 0 : (-launches * 1000) / quotas.taskLaunches
     },
+    vcpus: () => vcpusUsed,
     usages: tasks => {
       const all = tasks.reduce((sum, count) => sum + count, 0)
-      const usage = (name: string, unit: string, quota: number, used: number, no = 0): Usage => {
-        return { name, unit, quota, used, refused: no }
-      }
       return [
-        usage('Fargate', 'vCPU', quotas.vcpus, vcpusUsed, refused),
-        usage('Tasks of a service', 'tasks', quotas.tasksPerService, Math.max(...tasks)),
-        usage('Network interfaces', 'interfaces', quotas.networkInterfaces, all),
+        countOf('Fargate', 'vCPU', quotas.vcpus, vcpusUsed, refused),
+        countOf('Tasks of a service', 'tasks', quotas.tasksPerService, Math.max(...tasks)),
+        countOf('Network interfaces', 'interfaces', quotas.networkInterfaces, all),
       ]
     },
   }

@@ -35,10 +35,12 @@ export function createMeter(perSecond: number): Meter {
 /** What a resource was asked for, beside what it has to give. */
 export type Usage = Readonly<{
   name: string
+  /** So many in a second, or so many at a time. */
+  kind: 'rate' | 'count'
   /** For people: 'writes a second', 'vCPU'. */
   unit: string
   quota: number
-  /** On average over the run, of its hottest part. */
+  /** A rate on average over the run, of its hottest part; a count at most. */
   used: number
   /** Requests that were refused. */
   refused: number
@@ -53,5 +55,9 @@ export function usageOf(
   milliseconds: number,
 ): Usage {
   const asked = meters.reduce((most, meter) => Math.max(most, meter.asked()), 0)
-  return { name, unit, quota: meters[0]?.perSecond ?? 0, used: (asked * 1000) / milliseconds, refused }
+  return { name, kind: 'rate', unit, quota: meters[0]?.perSecond ?? 0, used: (asked * 1000) / milliseconds, refused }
+}
+
+export function countOf(name: string, unit: string, quota: number, used: number, refused = 0): Usage {
+  return { name, kind: 'count', unit, quota, used, refused }
 }

@@ -48,13 +48,14 @@ export function* settled(promise: Promise<unknown>): Process<boolean> {
 }
 
 /** A queue that gives in the order in which it was given. */
-export type Line<T> = Readonly<{ push(one: T): void; shift(): T | undefined; length(): number }>
+export type Line<T> = Readonly<{ push(one: T): void; shift(): T | undefined; first(): T | undefined; length(): number }>
 
 export function createLine<T>(): Line<T> {
   let items: T[] = []
   let head = 0
   return {
     push: one => items.push(one),
+    first: () => items[head],
     length: () => items.length - head,
     shift() {
       const one = items[head]

@@ -38,3 +38,12 @@ export function latency(chance: Chance, { median, p99 }: Latency): number {
 export function meanOf({ median, p99 }: Latency): number {
   return median * Math.exp((Math.log(p99 / median) / Z99) ** 2 / 2)
 }
+
+const DRAWS = 1000
+
+/** The mean of the slowest of `count` at a time, by drawing. */
+export function slowestOf(count: number, of: Latency): number {
+  const chance = createChance(1)
+  const slowest = () => Math.max(...Array.from({ length: count }, () => latency(chance, of)))
+  return Array.from({ length: DRAWS }, slowest).reduce((sum, time) => sum + time, 0) / DRAWS
+}

@@ -5,7 +5,8 @@ import type { Result } from './simulation.ts'
 const COLUMNS = [
   'msg/s',
   'tasks in/scan/out',
-  'busiest quota',
+  'vCPU',
+  'busiest rate',
   'share',
   'accept p50/p99',
   'deliver p50/p99',
@@ -34,11 +35,12 @@ export function formatUsages({ usages }: Result): string {
 
 function row(result: Result): string[] {
   const { rate, tasks, usages, accept, deliver, refused, places, requests, batch, throttled } = result
-  const busiest = usages[0]
+  const busiest = usages.find(({ kind }) => kind === 'rate')
   const both = ({ p50, p99 }: Result['accept']) => `${time(p50)} / ${time(p99)}`
   return [
     amount(rate),
     `${tasks.ingress} / ${tasks.scan} / ${tasks.delivery}`,
+    amount(result.vcpus),
     busiest?.name ?? '-',
     busiest === undefined ? '-' : share(busiest),
     both(accept),

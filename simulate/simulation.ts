@@ -12,7 +12,7 @@ import { createFargate, createFleet, type Fargate, type Fleet } from './fleet.ts
 import { gatewayTimes } from './gateway-times.ts'
 import { createHistogram } from './histogram.ts'
 import { type IngressTask, startIngress } from './ingress.ts'
-import type { Usage } from './meter.ts'
+import { countOf, type Usage } from './meter.ts'
 import type { Processor } from './processor.ts'
 import { createChance } from './random.ts'
 import { createS3 } from './s3.ts'
@@ -63,6 +63,7 @@ export type Result = Readonly<{
   batch: number
   throttled: Readonly<{ s3: number; sqs: number; dynamodb: number; conflicts: number }>
   utilisation: TaskCounts
+  vcpus: number
   /** The busiest first, by the share of its quota. */
   usages: readonly Usage[]
   events: number
@@ -107,6 +108,7 @@ export async function simulate(options: SimulationOptions): Promise<Result> {
   const sqs = [scans.requests(), deliveries.requests()]
   const sum = (of: (one: (typeof sqs)[number]) => number) => sqs.reduce((total, one) => total + of(one), 0)
   const { throttled, conflicts } = dynamodb.refused()
+  const vcpus = fargate.vcpus()
   const tasks = {
     ingress: ingressTasks.size(),
     scan: scanTasks.size(),
@@ -146,10 +148,11 @@ export async function simulate(options: SimulationOptions): Promise<Result> {
       [
         ...fargate.usages([tasks.ingress, tasks.scan, ...(isLambda ? [] : [tasks.delivery])]),
         ...(functions?.usages() ?? []),
-        usage('Load balancer', 'targets', quotas.targets, tasks.ingress * (settings.submission.enabled ? 3 : 1)),
+        countOf('Load balancer', 'targets', quotas.targets, tasks.ingress * (settings.submission.enabled ? 3 : 1)),
       ],
       duration * 1000,
     ),
+    vcpus,
     events: clock.events(),
   }
 }
@@ -222,17 +225,13 @@ function processorLoad(vcpus: number): (tasks: number, processors: readonly Proc
   }
 }
 
-function usage(name: string, unit: string, quota: number, used: number): Usage {
-  return { name, unit, quota, used, refused: 0 }
-}
-
 /** The busiest first. */
 function usagesOf(world: World, more: readonly Usage[], milliseconds: number): Usage[] {
   const { dynamodb, s3, scans, deliveries, nextHops, quotas, settings } = world
   const { egress, natGateways } = settings.network
   const nat =
     egress === 'nat'
-      ? [usage('NAT to one next hop', 'connections', quotas.natConnections * natGateways, nextHops.most)]
+      ? [countOf('NAT to one next hop', 'connections', quotas.natConnections * natGateways, nextHops.most)]
       : []
   return [
     ...dynamodb.usages(milliseconds),

@@ -3,8 +3,8 @@
 import { SCAN_UTILISATION } from '../lib/cost/load.ts'
 import type { DeploymentSettings } from '../lib/deployment-settings.ts'
 import { DELIVERY_FUNCTION, INGRESS_CPU } from '../lib/scaling-targets.ts'
-import { meanOf } from './random.ts'
-import { type Latencies, PROCESSOR_TIME } from './services.ts'
+import { meanOf, slowestOf } from './random.ts'
+import { LAMBDA_VCPUS, type Latencies, PROCESSOR_TIME } from './services.ts'
 import type { GatewayTimes, World } from './world.ts'
 
 export type TaskCounts = Readonly<{ ingress: number; scan: number; delivery: number }>
@@ -12,9 +12,9 @@ export type TaskCounts = Readonly<{ ingress: number; scan: number; delivery: num
 /** Of the jobs that a delivery task has room for, how many are in work on average. */
 const ROOM_USED = 0.7
 
-/** Milliseconds that a delivery takes, waiting for services and the next hop. */
-export function deliveryTime({ read, get, write, nextHop, transaction, remove }: Latencies): number {
-  return [read, get, write, write, write, nextHop, transaction, remove, write].reduce((sum, of) => sum + meanOf(of), 0)
+/** Milliseconds that a delivery takes, but for the next hop. */
+export function serviceTime({ read, get, write, transaction, remove }: Latencies): number {
+  return [read, get, write, write, write, transaction, remove, write].reduce((sum, of) => sum + meanOf(of), 0)
 }
 
 /** `rate`: messages a second, of which the share `deferred` comes once more. Functions count as delivery tasks. */
@@ -32,19 +32,20 @@ export function tasksFor(
   const busy = (milliseconds: number, perSecond = rate) => (perSecond * milliseconds) / 1000
   const vcpus = ({ cpu }: Readonly<{ cpu: number }>) => cpu / 1024
   const attempts = rate * (1 + deferred)
-  const room = delivery.runsOn === 'lambda' ? DELIVERY_FUNCTION.batch : gateway.deliveryConcurrency
-  const deliverers = Math.ceil(
-    Math.max(
-      busy(deliveryTime(latencies), attempts) / (room * ROOM_USED),
-      delivery.runsOn === 'lambda' ? 0 : busy(processorTime.delivery, attempts) / (vcpus(delivery.tasks) * ROOM_USED),
-    ),
-  )
+  const isLambda = delivery.runsOn === 'lambda'
+  // A function is as slow as the slowest of its batch.
+  const { batch } = DELIVERY_FUNCTION
+  const answer = isLambda ? slowestOf(batch, latencies.nextHop) : meanOf(latencies.nextHop)
+  const room = (isLambda ? batch : gateway.deliveryConcurrency) * ROOM_USED
+  const byRoom = busy(serviceTime(latencies) + answer, attempts) / room
+  const processor = isLambda ? LAMBDA_VCPUS : vcpus(delivery.tasks)
+  const byProcessor = busy(processorTime.delivery, attempts) / (processor * ROOM_USED)
   return {
     ingress: Math.max(ingress.min, Math.ceil(busy(processorTime.ingress) / (vcpus(ingress) * (INGRESS_CPU / 100)))),
     scan: Math.max(
       scan.tasks.min,
       Math.ceil(busy(processorTime.scan + PROCESSOR_TIME.scanWorker) / (vcpus(scan.tasks) * SCAN_UTILISATION)),
     ),
-    delivery: Math.max(delivery.runsOn === 'lambda' ? 1 : delivery.tasks.min, deliverers),
+    delivery: Math.max(isLambda ? 1 : delivery.tasks.min, Math.ceil(Math.max(byRoom, byProcessor))),
   }
 }

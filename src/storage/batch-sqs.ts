@@ -14,7 +14,10 @@ type Pending<E> = Readonly<{ entry: E; resolve(): void; reject(error: unknown): 
 /** What time is taken from: the computer's unless given. */
 export type Timers = Readonly<{ set(run: () => void, milliseconds: number): unknown; clear(timer: unknown): void }>
 
-const TIMERS: Timers = { set: setTimeout, clear: timer => clearTimeout(timer as NodeJS.Timeout) }
+const TIMERS: Timers = {
+  set: (run, milliseconds) => setTimeout(run, milliseconds),
+  clear: timer => clearTimeout(timer as NodeJS.Timeout),
+}
 
 /** A function that sends one entry in company, and resolves when SQS has taken it. */
 export function createBatcher<E>(

@@ -167,6 +167,25 @@ describe('a batch', () => {
     expect(sent).toEqual([names.slice(0, 10), names.slice(10)])
   })
 
+  it('goes out when it is full or its time is over, by whatever timers it is given', async () => {
+    const sizes: number[] = []
+    const planned: (() => void)[] = []
+    const timers = {
+      set: (run: () => void) => planned.push(run) - 1,
+      clear: (n: unknown) => planned.splice(Number(n), 1),
+    }
+    const send = createBatcher<{ name: string }>(async entries => {
+      sizes.push(entries.length)
+      return {}
+    }, timers)
+    const full = ids(12).map(name => send({ name }))
+    await Promise.all(full.slice(0, 10))
+    expect([sizes, planned.length]).toEqual([[10], 1])
+    planned[0]?.()
+    await Promise.all(full)
+    expect([sizes, planned.length]).toEqual([[10, 2], 0])
+  })
+
   it('fails for all when the request fails, and works again after that', async () => {
     let down = true
     const send = createBatcher<{ name: string }>(async () => {

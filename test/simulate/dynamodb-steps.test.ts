@@ -1,0 +1,41 @@
+// What the simulation believes a step asks of DynamoDB is what the adapters ask.
+import { expect, test } from 'vitest'
+import { PER_MESSAGE } from '../../lib/cost/load.ts'
+import { askSteps } from '../../simulate/dynamodb-steps.ts'
+import { createRecordingTable } from '../../simulate/recording-table.ts'
+import { indexOf } from '../../src/storage/record-keys-dynamodb.ts'
+import { readCounters } from '../../src/storage/record-tally-dynamodb.ts'
+
+/** Units of a stranger's note, which is in the other table. */
+const GREYLISTING = 2
+
+const steps = await askSteps()
+
+test('a message writes as many units as the bill of the emulator says', () => {
+  expect(steps.ordinary.writes).toBe(PER_MESSAGE.dynamodbWrites - GREYLISTING)
+})
+
+test('the keys that many messages share have the shards that the adapters give them', async () => {
+  const hot = (['accept', 'enqueue-scan', 'enqueue-delivery', 'note-delivered', 'defer'] as const)
+    .flatMap(name => steps.of(name))
+    .flatMap(({ writes }) => writes.flatMap(({ where, hot }) => (hot === undefined ? [] : [{ where, ...hot }])))
+  const shardsOf = (where: string) => [...new Set(hot.filter(one => one.where === where).map(({ shards }) => shards))]
+  expect(shardsOf('work')).toEqual([indexOf('work').shards])
+  expect(shardsOf('age')).toEqual([indexOf('age').shards])
+  const { table, taken } = createRecordingTable()
+  await readCounters(table)
+  expect(shardsOf('table')).toEqual([taken()[0]?.readUnits])
+  expect(hot.map(({ name }) => name)).toEqual(expect.arrayContaining(['open-scan', 'open-delivery', 'due-delivery']))
+})
+
+test('keys of one message or one address are nobody else’s', () => {
+  const [accepted] = steps.of('accept')
+  expect(accepted?.writes.filter(({ where }) => where === 'address' || where === 'message-id')).not.toEqual([])
+  for (const { where, hot } of accepted?.writes ?? []) {
+    if (where === 'address' || where === 'message-id') expect(hot).toBeUndefined()
+  }
+})
+
+test('counting the queues reads every job', () => {
+  expect(steps.look.perJob).toBeGreaterThanOrEqual(0.5)
+})
