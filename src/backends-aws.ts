@@ -46,6 +46,8 @@ export type AwsOptions = Readonly<{
   count?: Count | undefined
   /** Milliseconds until the job of a silent worker is handed out again; as long as wake-ups are hidden unless given. */
   leaseTime?: number
+  /** Milliseconds that AWS has for an answer, receives aside. */
+  answerTime?: number
   /** For emulators whose receives cannot be left waiting: seconds, and what is waited for between them. */
   polls?: Readonly<{ waitTime: number; times: NonNullable<SqsJobQueueOptions<Job>['times']> }>
 }>
@@ -84,11 +86,12 @@ function clientSettings({ region, endpoint }: AwsPlace, answerTime = ANSWER_TIME
 /** Opens the AWS home. `close` waits for the receives that are open: up to 20 seconds. */
 export async function openAws(options: AwsOptions): Promise<AwsBackends> {
   const { place, now, log, count, leaseTime = JOB_QUEUE.visibilityTimeout * 1000, polls } = options
-  const settings = clientSettings(place)
+  const { answerTime = ANSWER_TIME } = options
+  const settings = clientSettings(place, answerTime)
   const waitTime = polls?.waitTime ?? JOB_QUEUE.waitTime
   const s3 = new S3Client({ ...settings, ...(place.endpoint !== undefined && { forcePathStyle: true }) })
   const sqs = new SQSClient(settings)
-  const receiver = new SQSClient(clientSettings(place, waitTime * 1000 + ANSWER_TIME))
+  const receiver = new SQSClient(clientSettings(place, waitTime * 1000 + answerTime))
   const dynamodb = new DynamoDBClient(settings)
   if (count !== undefined) for (const client of [s3, sqs, receiver, dynamodb]) countRequests(client, count)
   const table = openTable({ client: DynamoDBDocumentClient.from(dynamodb), name: place.recordsTable })
