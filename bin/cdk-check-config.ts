@@ -2,8 +2,8 @@
 // deployment's settings is told at `cdk synth` and not by a task that does not start.
 import { type DeploymentSettings, SettingsError } from '../lib/deployment-settings.ts'
 import { gatewayConfig, ROLES } from '../lib/gateway-config.ts'
+import { checkedGatewayConfig, scannerLimits } from '../lib/scanner-limits.ts'
 import { ConfigError } from '../src/platform/config-errors.ts'
-import { parseConfig } from '../src/platform/config-load.ts'
 
 /** A Lambda function has 4 KB for its whole environment: this leaves room for the names of resources. */
 const MOST_OCTETS = 3000
@@ -17,16 +17,11 @@ export function checkGatewayConfig(settings: DeploymentSettings): void {
       throw new SettingsError([{ key: 'gateway', message }])
     }
     try {
-      parseConfig(text, { file: 'gateway', env: placeholders(text) })
+      checkedGatewayConfig(settings, role)
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error
       throw new SettingsError(error.problems.map(({ key, message }) => ({ key: `gateway.${key}`, message })))
     }
   }
-}
-
-/** Something for every variable that will be set when it is deployed. */
-function placeholders(text: string): Record<string, string> {
-  const names = [...text.matchAll(/\$\{(ELEMTA_\w+)\}/g)].map(([, name = '']) => name)
-  return Object.fromEntries(names.map(name => [name, 'https://placeholder.example.com/1/x']))
+  scannerLimits(settings)
 }

@@ -8,6 +8,7 @@ import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager'
 import type { IQueue } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
 import { PORTS } from '../gateway-config.ts'
+import { scannerLimits } from '../scanner-limits.ts'
 import { grantSignatures } from './access.ts'
 import { BacklogScaling } from './backlog-scaling.ts'
 import { DEPLOYMENT } from './deployment.ts'
@@ -74,6 +75,7 @@ export class ScannerService extends Construct {
 
   private addScanners(task: GatewayTask, { settings, storage, secrets, valkey }: ScannerServiceProps): void {
     const { definition, container } = task
+    const limits = scannerLimits(settings)
     definition.addVolume({ name: SIGNATURES.sourceVolume })
     const signatures = definition.addContainer('signatures', {
       image: ownImage('gateway'),
@@ -92,7 +94,7 @@ export class ScannerService extends Construct {
 
     const clamd = definition.addContainer('clamd', {
       image: ownImage('clamav'),
-      environment: { CLAMD_PORT: String(PORTS.clamd) },
+      environment: { CLAMD_PORT: String(PORTS.clamd), CLAMD_STREAM_MAX: String(limits.clamd) },
       logging: task.logTo('clamd'),
       memoryReservationMiB: CLAMD_MEMORY,
       readonlyRootFilesystem: true,
@@ -115,6 +117,8 @@ export class ScannerService extends Construct {
       image: ownImage('rspamd'),
       environment: {
         RSPAMD_PORT: String(PORTS.rspamd),
+        RSPAMD_MAX_MESSAGE: String(limits.rspamd),
+        RSPAMD_REJECT_SCORE: String(limits.rejectScore),
         RSPAMD_DNS_SERVERS: `127.0.0.1:${PORTS.dns}`,
         ...(valkey && { RSPAMD_REDIS_SERVERS: valkey.address }),
       },
@@ -129,7 +133,8 @@ export class ScannerService extends Construct {
       healthCheck: {
         command: ['CMD', 'rspamadm', 'control', 'stat'],
         interval: Duration.seconds(15),
-        startPeriod: Duration.seconds(60),
+        // It compiles patterns first.
+        startPeriod: Duration.seconds(180),
       },
     })
     definition.addVolume({ name: 'rspamd' })

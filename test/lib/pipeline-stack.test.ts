@@ -2,7 +2,7 @@
 import { describe, expect, test, vi } from 'vitest'
 import { parse } from 'yaml'
 import { JOB_QUEUE } from '../../src/storage/aws-schema.ts'
-import { synthesize } from './synth.ts'
+import { containersOf, environmentOf, synthesize } from './synth.ts'
 
 // Making a template takes a second on a machine with nothing else to do.
 vi.setConfig({ testTimeout: 120_000 })
@@ -17,16 +17,6 @@ const full = synthesize({
   delivery: { runsOn: 'fargate' },
 })
 const small = synthesize({ delivery: { runsOn: 'lambda', concurrency: 7 }, cache: 'none', scan: { spot: false } })
-
-// biome-ignore lint/suspicious/noExplicitAny: templates have no types; expectations say what they hold
-type Container = Readonly<Record<string, any>>
-function containersOf(made: typeof full, task: string): Record<string, Container> {
-  const { Properties } = made.one('pipeline', 'AWS::ECS::TaskDefinition', task)
-  return Object.fromEntries(Properties.ContainerDefinitions.map((container: Container) => [container.Name, container]))
-}
-
-const environmentOf = ({ Environment }: Container): Record<string, unknown> =>
-  Object.fromEntries(Environment.map(({ Name, Value }: { Name: string; Value: unknown }) => [Name, Value]))
 
 /** `from group: ports` of every rule between groups, and `world: ports`. */
 function rules(made: typeof full, type: 'Ingress' | 'Egress'): string[] {
@@ -147,72 +137,6 @@ test('tasks are ARM64, log, and write to nothing but their volumes', () => {
       ])
     }
   }
-})
-
-describe('scanners', () => {
-  test('a task is a worker with its own clamd, rspamd and resolver', () => {
-    const containers = containersOf(full, 'ScannersTask')
-    expect(Object.keys(containers).toSorted()).toEqual([
-      'clamd',
-      'collector',
-      'gateway',
-      'rspamd',
-      'signatures',
-      'unbound',
-    ])
-    expect(containers.gateway?.Command).toEqual(['containers/scan-worker/main.ts'])
-    expect(containers.clamd?.MemoryReservation).toBeGreaterThanOrEqual(4096)
-    expect(environmentOf(containers.rspamd!)).toMatchObject({ RSPAMD_DNS_SERVERS: '127.0.0.1:5335' })
-    expect(JSON.stringify(environmentOf(containers.rspamd!).RSPAMD_REDIS_SERVERS)).toMatch(/PrimaryEndPoint\.Address/)
-  })
-
-  test('without a cache rspamd has none', () => {
-    expect(environmentOf(containersOf(small, 'ScannersTask').rspamd!)).not.toHaveProperty('RSPAMD_REDIS_SERVERS')
-    small.template('pipeline').resourceCountIs('AWS::ElastiCache::ReplicationGroup', 0)
-  })
-
-  test('the first task never is on Spot; without Spot none is', () => {
-    const strategy = (made: typeof full) =>
-      made.one('pipeline', 'AWS::ECS::Service', 'Scanners').Properties.CapacityProviderStrategy
-    expect(strategy(full)).toEqual([
-      { CapacityProvider: 'FARGATE', Base: 1, Weight: 0 },
-      { CapacityProvider: 'FARGATE_SPOT', Weight: 1 },
-    ])
-    expect(strategy(small)).toEqual([{ CapacityProvider: 'FARGATE', Weight: 1 }])
-  })
-
-  test('tasks follow the backlog of each, and there is always one to divide by', () => {
-    const { TargetTrackingScalingPolicyConfiguration: tracking } = full.one(
-      'pipeline',
-      'AWS::ApplicationAutoScaling::ScalingPolicy',
-      'ScannersScaling',
-    ).Properties
-    const { Metrics } = tracking.CustomizedMetricSpecification
-    expect(tracking.TargetValue).toBe(100)
-    expect(Metrics.map(({ MetricStat, Expression }: Container) => MetricStat?.Metric.MetricName ?? Expression)).toEqual(
-      ['ApproximateNumberOfMessagesVisible', 'RunningTaskCount', 'waiting / tasks'],
-    )
-    expect(Metrics.filter(({ ReturnData }: Container) => ReturnData)).toHaveLength(1)
-    for (const { Properties } of Object.values(
-      full.resources('pipeline', 'AWS::ApplicationAutoScaling::ScalableTarget'),
-    )) {
-      expect(Properties.MinCapacity).toBeGreaterThanOrEqual(1)
-    }
-    expect(full.one('pipeline', 'AWS::ECS::Cluster').Properties.ClusterSettings).toEqual([
-      { Name: 'containerInsights', Value: 'enabled' },
-    ])
-  })
-
-  test('one task asks ClamAV’s servers, takes what the bucket has first and puts back what is whole', () => {
-    const { pull, freshclam, push } = containersOf(full, 'SignaturesDefinition')
-    expect(pull?.DependsOn).toBeUndefined()
-    expect(freshclam?.DependsOn).toEqual([{ Condition: 'SUCCESS', ContainerName: 'pull' }])
-    expect(push?.DependsOn).toEqual([{ Condition: 'SUCCESS', ContainerName: 'freshclam' }])
-    expect([pull, freshclam, push].map(container => container?.Essential)).toEqual([false, false, true])
-    expect(full.one('pipeline', 'AWS::Events::Rule', 'SignaturesSchedule').Properties.ScheduleExpression).toBe(
-      'rate(4 hours)',
-    )
-  })
 })
 
 describe('configuration', () => {

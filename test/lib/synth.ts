@@ -55,3 +55,14 @@ export function synthesize(input: Partial<DeploymentInput> = {}): Synthesized {
     },
   }
 }
+
+// biome-ignore lint/suspicious/noExplicitAny: templates have no types; expectations say what they hold
+export type Container = Readonly<Record<string, any>>
+/** Of a task, by name. */
+export function containersOf(made: Synthesized, task: string): Record<string, Container> {
+  const { Properties } = made.one('pipeline', 'AWS::ECS::TaskDefinition', task)
+  return Object.fromEntries(Properties.ContainerDefinitions.map((container: Container) => [container.Name, container]))
+}
+
+export const environmentOf = ({ Environment }: Container): Record<string, unknown> =>
+  Object.fromEntries(Environment.map(({ Name, Value }: { Name: string; Value: unknown }) => [Name, Value]))
