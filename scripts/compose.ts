@@ -27,7 +27,8 @@ function wholeStack(): string {
   const parts = PARTS.map(path => parse(readFileSync(join(ROOT, path), 'utf8'), { merge: true }) as Groups)
   const names = [...new Set(parts.flatMap(part => Object.keys(part)))].filter(name => !name.startsWith('x-'))
   const whole = Object.fromEntries(names.map(name => [name, Object.assign({}, ...parts.map(part => part[name]))]))
-  return HEAD + stringify(fromRoot(whole), { lineWidth: 0, aliasDuplicateObjects: false })
+  // 1.29 reads YAML 1.1, where a bare `no` is no text.
+  return HEAD + stringify(fromRoot(whole), { version: '1.1', lineWidth: 0, aliasDuplicateObjects: false })
 }
 
 /** Paths of local/: `./x` is `./local/x`, `../x` is `./x`. */
