@@ -12,6 +12,9 @@ export const EMULATORS = environment.ELEMTA_EMULATORS ?? join(CACHE, 'emulators'
 /** What the gateway's packages are installed from. */
 export const NPM_CACHE = join(CACHE, 'npm')
 
+/** Patterns as rspamd compiles them at its first start. */
+export const RSPAMD_PATTERNS = join(CACHE, 'rspamd-patterns')
+
 /** Where that cache was filled from. */
 export function npmRegistry(): string {
   return readFileSync(join(NPM_CACHE, 'registry'), 'utf8').trim()

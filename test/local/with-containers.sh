@@ -6,7 +6,8 @@
 # Exit code: the command's; 69 where something is missing to run containers, named. Needs root.
 set -eu
 here=$(dirname "$(realpath "$0")")
-export ELEMTA_TEST_LOCAL=$here
+PATH="$(realpath "$here/../../node_modules/.bin"):$PATH"
+export PATH ELEMTA_TEST_LOCAL=$here
 
 if [ "$(id -u)" != 0 ]; then
   echo 'with-containers: needs root, to make namespaces' >&2
