@@ -41,7 +41,7 @@ until curl --silent --unix-socket $state/podman.sock http://podman/_ping >$state
   kill -0 $service 2>/dev/null || { cat $state/service.log >&2; exit 69; }
   sleep 0.05
 done
-"$ELEMTA_TEST_LOCAL/run-health-checks.sh" &
+node "$ELEMTA_TEST_LOCAL/run-health-checks.mjs" &
 
 status=0
 "$@" || status=$?
