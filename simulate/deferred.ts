@@ -3,6 +3,7 @@
 import { BATCH, RESERVE } from '../functions/sweep-deferred/pace.ts'
 import { nextAttemptAt } from '../src/mail/retry-schedule.ts'
 import { type Process, start, together } from './process.ts'
+import { latency } from './random.ts'
 import { SWEEP } from './services.ts'
 import { wake } from './worker.ts'
 import type { Message, World } from './world.ts'
@@ -14,7 +15,7 @@ export type Deferrals = Readonly<{
 }>
 
 export function startDeferrals(world: World): Deferrals {
-  const { clock, chance, census, dynamodb, deliveries, gateway } = world
+  const { clock, chance, census, dynamodb, deliveries, gateway, latencies } = world
   const schedule = { delays: gateway.retryDelays, lifetime: gateway.lifetime }
   const connection = deliveries.connect()
   const due: Message[] = []
@@ -42,8 +43,9 @@ export function startDeferrals(world: World): Deferrals {
   function* pass(): Process {
     const end = clock.now() + SWEEP.time - RESERVE
     while (clock.now() < end) {
-      // Asking for them: a query for each shard of both queues, and their items.
+      // A query for each shard of both queues, and then the items.
       dynamodb.read(BATCH + 8)
+      yield latency(chance, latencies.read) + latency(chance, latencies.read)
       const batch = due.splice(0, BATCH)
       if (batch.length === 0) break
       yield* together(clock, batch.map(bringBack))

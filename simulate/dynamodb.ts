@@ -42,7 +42,7 @@ export function sdkPause(retries: number, chance: Chance): number {
 /** What gives units by itself: table or index as a whole, which is one meter, or a hot key, which is one for each shard. */
 type Part = { readonly name: string; readonly meters: readonly Meter[]; refused: number }
 /** What a request wants of a part. `isItem`: of one item that many share; each attempt draws its shard anew. */
-type Want = Readonly<{ part: Part; units: number; isItem: boolean }>
+type Want = Readonly<{ part: Part; units: number; isItem: boolean; inIndex: boolean }>
 type Request = Readonly<{ kind: StepRequest['kind']; wants: readonly Want[]; readUnits: number }>
 
 export function createDynamoDb({ clock, chance, quotas, latencies, steps, spread }: Parts): DynamoDb {
@@ -63,12 +63,13 @@ export function createDynamoDb({ clock, chance, quotas, latencies, steps, spread
     const wholes = [...Map.groupBy(writes, ({ where }) => where)].map(([where, all]): Want => {
       const units = all.reduce((sum, one) => sum + one.units, 0)
       const name = where === 'table' ? 'DynamoDB table, writes' : `DynamoDB index ${where}, writes`
-      return { part: partOf(name, 1, quotas.tableWrites), units, isItem: false }
+      return { part: partOf(name, 1, quotas.tableWrites), units, isItem: false, inIndex: where !== 'table' }
     })
     const hot = writes.flatMap(({ where, units, hot }): Want[] => {
       if (hot === undefined) return []
       const name = `DynamoDB partition ${where} ${hot.name}#`
-      return [{ part: partOf(name, hot.shards * spread, quotas.partitionWrites), units, isItem: where === 'table' }]
+      const inIndex = where !== 'table'
+      return [{ part: partOf(name, hot.shards * spread, quotas.partitionWrites), units, isItem: !inIndex, inIndex }]
     })
     return { kind, wants: [...wholes, ...hot], readUnits }
   }
@@ -86,23 +87,30 @@ export function createDynamoDb({ clock, chance, quotas, latencies, steps, spread
     const meters = wants.map(
       ({ part, isItem }) => part.meters[Math.floor((isItem ? chance() : place) * part.meters.length)]!,
     )
-    let empty: Part | undefined
-    for (const [n, meter] of meters.entries()) {
-      const { units, part } = wants[n]!
-      meter.ask(units)
-      if (!meter.has(units, now)) empty ??= part
-    }
+    const empty = wants.find(({ units }, n) => !meters[n]!.has(units, now))?.part
     if (empty !== undefined) {
+      for (const [n, meter] of meters.entries()) meter.ask(wants[n]!.units)
       empty.refused++
       return 'throttled'
     }
-    if (kind === 'transaction') {
-      const items = meters.filter((_, n) => wants[n]!.isItem)
-      if (items.some(meter => (heldUntil.get(meter) ?? 0) > now)) return 'conflict'
-      for (const meter of items) heldUntil.set(meter, now + TRANSACTION_HOLDS * time)
+    const conflict = kind === 'transaction' && isHeld(meters, wants, time)
+    for (const [n, meter] of meters.entries()) {
+      const { units, inIndex } = wants[n]!
+      // A transaction is prepared, and then done: one that is called off between has cost the half, and no index.
+      const used = conflict ? (inIndex ? 0 : units / 2) : units
+      meter.ask(used)
+      meter.take(used)
     }
-    for (const [n, meter] of meters.entries()) meter.take(wants[n]!.units)
-    return 'done'
+    return conflict ? 'conflict' : 'done'
+  }
+
+  /** Whether another transaction has one of the items; if not, this one has them. */
+  function isHeld(meters: readonly Meter[], wants: readonly Want[], time: number): boolean {
+    const now = clock.now()
+    const items = meters.filter((_, n) => wants[n]!.isItem)
+    if (items.some(meter => (heldUntil.get(meter) ?? 0) > now)) return true
+    for (const meter of items) heldUntil.set(meter, now + TRANSACTION_HOLDS * time)
+    return false
   }
 
   function read(units: number): boolean {

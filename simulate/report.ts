@@ -8,13 +8,14 @@ const COLUMNS = [
   'vCPU',
   'busiest rate',
   'share',
+  'delivered/s',
   'accept p50/p99',
   'deliver p50/p99',
-  'refused',
+  '451',
   'waiting',
   'deferred',
   'dead',
-  's3+sqs+ddb a msg',
+  'S3+SQS+DynamoDB',
   'batch',
   'throttled',
   'conflicts',
@@ -26,15 +27,22 @@ export function formatResults(results: readonly Result[]): string {
 }
 
 /** What stands above a hundredth of its quota, the busiest first. */
-export function formatUsages({ usages }: Result): string {
+export function formatUsages({ usages, rate }: Result): string {
   const rows = usages
     .filter(({ used, quota, refused }) => used / quota >= 0.01 || refused > 0)
-    .map(one => [one.name, `${amount(one.used)} of ${amount(one.quota)} ${one.unit}`, share(one), amount(one.refused)])
-  return table([['quota', 'used', 'share', 'refused'], ...rows])
+    .map(one => [
+      one.name,
+      `${amount(one.used)} of ${amount(one.quota)} ${one.unit}`,
+      share(one),
+      bitesAt(one, rate),
+      amount(one.refused),
+    ])
+  return table([['quota', 'used', 'share', 'bites at msg/s', 'refused'], ...rows])
 }
 
 function row(result: Result): string[] {
-  const { rate, tasks, usages, accept, deliver, refused, places, requests, batch, throttled } = result
+  const { rate, duration, tasks, usages, accept, deliver, refused, places, overdue, requests, batch, throttled } =
+    result
   const busiest = usages.find(({ kind }) => kind === 'rate')
   const both = ({ p50, p99 }: Result['accept']) => `${time(p50)} / ${time(p99)}`
   return [
@@ -43,11 +51,12 @@ function row(result: Result): string[] {
     amount(result.vcpus),
     busiest?.name ?? '-',
     busiest === undefined ? '-' : share(busiest),
+    amount(places.delivered / duration),
     both(accept),
     both(deliver),
     amount(refused.service + refused.pressure),
     amount(places.scan + places.delivery),
-    amount(places.deferred),
+    overdue === 0 ? amount(places.deferred) : `${amount(places.deferred)}, ${amount(overdue)} overdue`,
     amount(places.dead + places.failed),
     [requests.s3, requests.sqs, requests.dynamodb].map(count => count.toFixed(1)).join(' + '),
     batch.toFixed(1),
@@ -58,6 +67,11 @@ function row(result: Result): string[] {
 
 const amount = (number: number) => Math.round(number).toLocaleString('en-US')
 const share = ({ used, quota }: Usage) => `${amount((100 * used) / quota)} %`
+
+/** The rate at which all of it would be used, two digits of it: what is used grows with the rate. */
+function bitesAt({ used, quota }: Usage, rate: number): string {
+  return used > 0 ? amount(Number(((rate * quota) / used).toPrecision(2))) : '-'
+}
 
 function time(milliseconds: number): string {
   if (milliseconds < 1000) return `${amount(milliseconds)} ms`

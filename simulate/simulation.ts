@@ -46,6 +46,8 @@ export type SimulationOptions = Readonly<{
 
 export type Result = Readonly<{
   rate: number
+  /** Seconds. */
+  duration: number
   tasks: TaskCounts
   offered: number
   /** Messages whose client heard 451. */
@@ -118,6 +120,7 @@ export async function simulate(options: SimulationOptions): Promise<Result> {
   const both = (of: typeof accepting) => ({ p50: of.quantile(0.5), p99: of.quantile(0.99) })
   return {
     rate,
+    duration,
     tasks,
     offered: ingress.offered(),
     refused: ingress.refused(),
