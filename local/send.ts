@@ -1,11 +1,11 @@
 // Sends a sample to the gateway of this machine's configuration and follows its record to the end.
-import { openEmbeddedReadOnly } from '../src/backends.ts'
 import type { NextHop } from '../src/deliver/next-hop.ts'
 import { NextHopError } from '../src/deliver/smtp-connection.ts'
 import { isFinal, type MessageRecord } from '../src/mail/record.ts'
 import type { Config } from '../src/platform/config.ts'
 import { EXIT, ExitError } from '../src/platform/exit.ts'
 import { describeEvent } from '../src/spool/trace.ts'
+import { openHomeReadOnly } from './home.ts'
 import { type SampleName, sampleMail } from './samples.ts'
 import { queueIdIn, transmit } from './transmit.ts'
 
@@ -43,7 +43,7 @@ function nextHopOf({ listeners }: Config): NextHop {
 
 /** Prints the steps of the record as they come. */
 async function follow(queueId: string, config: Config): Promise<boolean> {
-  const reader = await openEmbeddedReadOnly({ dataDir: config.data_dir, now: Date.now })
+  const reader = await openHomeReadOnly(config, Date.now)
   try {
     const until = Date.now() + PATIENCE
     let shown = 1
