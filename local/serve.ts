@@ -16,6 +16,7 @@ import { createMetrics } from '../src/platform/metrics.ts'
 import { scrapeClamd } from '../src/scan/clamd-exporter.ts'
 import { startUpkeep } from '../src/spool/expiry.ts'
 import { refreshDiskGauges, refreshLedgerGauges, refreshQueueGauges } from '../src/spool/gauges.ts'
+import { beginWork } from '../src/spool/occupancy.ts'
 import { createOperations, runOperation } from '../src/spool/operations.ts'
 import { startPressureGauge } from '../src/spool/pressure.ts'
 import { createQuarantineOperations } from '../src/spool/quarantine-operations.ts'
@@ -91,6 +92,7 @@ export async function serve(initial: Config, { roles, log }: { roles: readonly R
   try {
     const store = await home.openPolicyStore()
     undo.push(() => store.close())
+    if (home.name === 'aws') undo.push((await beginWork({ store, now, log }, roles.join('+'))).stop)
     const parts: Parts = { config, backends, store, log, metrics, now }
     const refreshLedger = () =>
       refreshLedgerGauges(backends, metrics).catch(error => log.warn({ why: String(error) }, 'ledger-failed'))

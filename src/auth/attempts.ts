@@ -37,6 +37,8 @@ const ADDRESSES = 'auth.address'
 const USERS = 'auth.user'
 /** Clients from which a user has logged in: there only the client's own failures count. */
 const KNOWN = 'auth.known'
+/** All of the policy store that this module remembers in. */
+export const ATTEMPT_SPACES: readonly string[] = [ADDRESSES, USERS, KNOWN]
 
 const DAY = 86_400_000
 const KNOWN_FOR = 30 * DAY

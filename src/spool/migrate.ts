@@ -1,8 +1,9 @@
 // Moves all mail that waits from one home to another: what is queued, deferred, held, in quarantine or a dead letter. Can be
-// stopped at any moment and begun again. Stories of messages that have come to their end stay where they are. The account
-// says what was in both homes before and after, and whether the numbers prove that nothing is lost and nothing is doubled.
+// stopped at any moment and begun again. Stories of messages that have come to their end are copied where that is asked
+// for, else they stay where they are. The account says what was in both homes before and after, and whether the numbers prove that nothing is lost and nothing is doubled.
 import { isFinal, RECIPIENT_STATES } from '../mail/record.ts'
 import { type Ledger, readLedger } from './ledger.ts'
+import { type Copied, copyFinished } from './move-finished.ts'
 import { type MoveParts, moveMessage } from './move-message.ts'
 
 export type Account = Readonly<{
@@ -10,6 +11,8 @@ export type Account = Readonly<{
   target: Readonly<{ before: Ledger; after: Ledger }>
   /** `recipients` with those of the same messages that had come to their end before. */
   moved: Readonly<{ messages: number; recipients: number; open: number }>
+  /** Stories that had come to their end. */
+  finished: Copied
   /** Somebody works on them at the source: stop it, and begin again. */
   inWork: readonly string[]
   /** Their content is gone: they stay where they are. */
@@ -20,10 +23,15 @@ const OPEN = RECIPIENT_STATES.filter(state => !isFinal(state))
 const PAGE = 200
 const DEAD = 100_000
 
-export type MigrateOptions = Omit<MoveParts, 'dead'> & Readonly<{ onMoved?: (messages: number) => void }>
+export type MigrateOptions = Omit<MoveParts, 'dead'> &
+  Readonly<{
+    /** Stories of mail that has come to its end, too. */
+    withFinished?: boolean
+    onMoved?: (messages: number) => void
+  }>
 
 /** Rejects where a home fails; what was moved by then stays moved. */
-export async function migrate({ onMoved, ...parts }: MigrateOptions): Promise<Account> {
+export async function migrate({ onMoved, withFinished = false, ...parts }: MigrateOptions): Promise<Account> {
   const { source, target } = parts
   const before = { source: await readLedger(source), target: await readLedger(target) }
   const letters = [...(await source.scanJobs.dead(DEAD)), ...(await source.deliveryJobs.dead(DEAD))]
@@ -57,10 +65,12 @@ export async function migrate({ onMoved, ...parts }: MigrateOptions): Promise<Ac
     after = page.next
     if (after === undefined) break
   }
+  const finished = withFinished ? await copyFinished(parts) : { messages: 0, recipients: 0 }
   return {
     source: { before: before.source, after: await readLedger(source) },
     target: { before: before.target, after: await readLedger(target) },
     moved,
+    finished,
     inWork,
     noContent,
   }
@@ -72,7 +82,7 @@ export function openIn({ held, quarantined, queued }: Ledger): number {
 }
 
 /** What contradicts that all is well; empty when the account proves it. */
-export function faultsIn({ source, target, moved, inWork, noContent }: Account): readonly string[] {
+export function faultsIn({ source, target, moved, finished, inWork, noContent }: Account): readonly string[] {
   const left = openIn(source.after)
   const came = target.after.accepted - target.before.accepted
   return [
@@ -86,6 +96,8 @@ export function faultsIn({ source, target, moved, inWork, noContent }: Account):
     ...(source.before.accepted === source.after.accepted ? [] : ['the source has accepted mail meanwhile']),
     ...(openIn(source.before) - left === moved.open ? [] : ['the source has lost other recipients than were moved']),
     // Less where an earlier run had brought them already, more where a gateway accepts mail at the target.
-    ...(moved.messages === 0 || came <= moved.recipients ? [] : ['the target has accepted other mail meanwhile']),
+    ...(moved.messages === 0 || came <= moved.recipients + finished.recipients
+      ? []
+      : ['the target has accepted other mail meanwhile']),
   ]
 }

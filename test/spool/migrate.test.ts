@@ -3,17 +3,27 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { stringify } from 'yaml'
-import { openEmbedded } from '../../src/backends.ts'
+import { openEmbedded, openPolicyStore } from '../../src/backends.ts'
+import { openAwsPolicyStore } from '../../src/backends-aws.ts'
 import { type DeliveryJob, HELD, type ScanJob } from '../../src/mail/job.ts'
 import { mintQueueId } from '../../src/mail/queue-id.ts'
+import { silentLog } from '../../src/platform/log.ts'
+import { allowClient } from '../../src/policy/greylist-entries.ts'
+import { CLIENTS } from '../../src/policy/greylist-key.ts'
+import { ignoreSignature, isIgnored } from '../../src/scan/signature-ignore.ts'
 import { readLedger } from '../../src/spool/ledger.ts'
 import { faultsIn, migrate } from '../../src/spool/migrate.ts'
+import { beginMove, moveUnderWay, whoIsAtWork } from '../../src/spool/occupancy.ts'
 import type { Backends } from '../../src/storage/backends.ts'
 import { acceptedEvent, acceptedMessage, octets } from '../contract/home.ts'
+import { startGateway } from '../pipeline/gateway.ts'
 import { elemta } from '../pipeline/program.ts'
 import { awsHome, storageBlock } from '../storage/aws-home.ts'
+
+// Several programs one after the other, which take their time on a busy machine.
+vi.setConfig({ testTimeout: 120_000 })
 
 let directory: string
 beforeEach(() => {
@@ -191,16 +201,59 @@ test('the command prints the account, refuses a source that a gateway owns, and 
     expect(counted.stdout).toMatch(/accepted \(recipients\) +9/)
     expect((await readLedger(there)).accepted).toBe(0)
 
+    const remembered = await openPolicyStore({ dataDir: join(directory, 'data') })
+    await allowClient(remembered, '192.0.2.0/24', Date.now(), Date.now() + 3_600_000)
+    await ignoreSignature(remembered, 'Eicar', { by: 'ann', now: Date.now(), until: Date.now() + 3_600_000 })
+    await remembered.close()
     const moved = await command()
     expect(moved.code, moved.stderr).toBe(0)
     expect(moved.stdout).toContain('moved: 6 messages, 7 recipients that wait')
     await expectAllThere(there, ids)
     const again = await command('--json')
-    expect(JSON.parse(again.stdout)).toMatchObject({ moved: { messages: 0 }, faults: [] })
+    expect(JSON.parse(again.stdout)).toMatchObject({ moved: { messages: 0 }, finished: { messages: 0 }, faults: [] })
+
+    const remembering = openAwsPolicyStore(aws.place)
+    expect(await remembering.get(CLIENTS, '192.0.2.0/24', Date.now())).toMatchObject({ value: { allowed: true } })
+    expect(await isIgnored(remembering, 'Eicar', Date.now())).toBe(true)
+    const finished = await command('--json', '--with-finished')
+    expect(JSON.parse(finished.stdout)).toMatchObject({ finished: { messages: 1, recipients: 1 }, faults: [] })
+    expect((await there.records.get(ids.over))?.recipients[0]?.state).toBe('delivered')
+    await remembering.close()
     expect((await elemta('migrate', '--from', 'aws', '--to', 'aws', '-c', file)).code).toBe(64)
   } finally {
     await source.close()
     await there.close()
+    await aws.dispose()
+  }
+})
+
+test('mail of an AWS home is moved by nobody while somebody works on it or moves it, and then by one', async () => {
+  const aws = await awsHome()
+  const file = join(directory, 'elemta.yaml')
+  const config = { hostname: 'mx.example.com', data_dir: join(directory, 'data'), storage: storageBlock(aws.place) }
+  writeFileSync(file, stringify({ ...config, relay: { domains: ['example.com'], networks: [] }, plugins: [] }))
+  const store = openAwsPolicyStore(aws.place)
+  const parts = { store, now: Date.now, log: silentLog }
+  const command = () => elemta('migrate', '--from', 'aws', '--to', 'embedded', '-c', file)
+  try {
+    const gateway = await startGateway({ config: { storage: config.storage, plugins: [] } })
+    await expect.poll(() => whoIsAtWork(parts)).toHaveLength(1)
+    const refused = await command()
+    expect([refused.code, refused.stderr]).toEqual([
+      75,
+      expect.stringMatching(/ingress\+scan.* at work within the last/),
+    ])
+    await gateway.stop()
+    const move = await beginMove(parts, { by: 'ann', to: 'elsewhere' })
+    const second = await command()
+    expect([second.code, second.stderr]).toEqual([75, expect.stringContaining('ann moves its mail to elsewhere')])
+    await expect(startGateway({ config: { storage: config.storage, plugins: [] } })).rejects.toThrow()
+    if ('stop' in move) await move.stop()
+    const done = await command()
+    expect(done.code, done.stderr).toBe(0)
+    expect(await moveUnderWay(parts)).toBeUndefined()
+  } finally {
+    await store.close()
     await aws.dispose()
   }
 })
