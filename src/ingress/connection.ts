@@ -21,7 +21,7 @@ import { answerLine, greet, type Session, secureSession } from './session.ts'
 export type Connection = Readonly<{
   /** Ends the connection when its time is over; `now` is of the monotonic clock. */
   expire(now: number): void
-  /** 421 at once, or after the final reply when a message is coming in. */
+  /** 421 at once, or when the transaction that is under way has come to its end. */
   drain(): void
   destroy(): void
 }>
@@ -63,6 +63,8 @@ export function serveConnection(raw: Socket, session: Session, options: Options)
   let draining = false
   let saidAccepted = false
   let pregreet: NodeJS.Timeout | undefined
+  /** From MAIL until the final reply: what was begun here may end here. */
+  const isInTransaction = () => session.transaction !== undefined || session.reception !== undefined
 
   attach()
   raw.once('close', closed)
@@ -229,7 +231,7 @@ export function serveConnection(raw: Socket, session: Session, options: Options)
       ended = reply.code === 221 ? 'quit' : reply === replies.shuttingDown ? 'drained' : 'errors'
       state = 'closing'
     } else if (session.startTls) flushThenSecure()
-    else if (draining && session.reception === undefined) say(replies.shuttingDown)
+    else if (draining && !isInTransaction()) say(replies.shuttingDown)
     if (output.length > MOST_OUTPUT) flush()
   }
 
@@ -281,7 +283,7 @@ export function serveConnection(raw: Socket, session: Session, options: Options)
   function drain(): void {
     draining = true
     if (state === 'securing') destroy()
-    else if (state !== 'closing' && state !== 'waiting' && session.reception === undefined) {
+    else if (state !== 'closing' && state !== 'waiting' && !isInTransaction()) {
       end('drained', replies.shuttingDown)
     }
   }

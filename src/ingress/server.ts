@@ -23,7 +23,7 @@ export type Ingress = Readonly<{
    * and then nothing has changed. The promise resolves when the last of those that are open now has ended.
    */
   reconfigure(settings: IngressSettings): Promise<void>
-  /** Stops listening, lets messages that are coming in have their reply within `timeout` ms, sends the others away. */
+  /** Stops listening, lets transactions end within `timeout` ms, sends the others away. */
   drain(timeout: number): Promise<void>
 }>
 

@@ -5,7 +5,7 @@ import { dial, greeted, inData } from './dialogue.ts'
 import { start } from './start.ts'
 
 describe('drain', () => {
-  test('lets a message that is coming in have its reply, and sends the others away', async () => {
+  test('lets transactions end, and sends the others away', async () => {
     const { ingress, port, accepted } = await start()
     const sender = await inData(port)
     const idle = await greeted(port)
@@ -15,13 +15,28 @@ describe('drain', () => {
 
     const drained = ingress.drain(10_000)
     expect(await idle.reply()).toMatch(/^421 4\.3\.2 /)
-    expect(await between.reply()).toMatch(/^421 4\.3\.2 /)
     expect(await dial(port).closed()).toBe('')
+    expect(await between.say('RCPT TO:<bob@example.com>')).toMatch(/^250 /)
+    expect(await between.say('DATA')).toMatch(/^354 /)
+    expect(await between.say('x\r\n.')).toMatch(/^250 2\.0\.0 Ok: queued/)
+    expect(await between.reply()).toMatch(/^421 4\.3\.2 /)
     sender.send('second half\r\n.\r\n')
     expect(await sender.reply()).toMatch(/^250 2\.0\.0 Ok: queued/)
     expect(await sender.reply()).toMatch(/^421 4\.3\.2 /)
     await drained
-    expect(accepted()).toHaveLength(1)
+    expect(accepted()).toHaveLength(2)
+  })
+
+  test('begins no other transaction where one was given up', async () => {
+    const { ingress, port } = await start()
+    const client = await greeted(port)
+    await client.say('MAIL FROM:<a@b.test>')
+    const drained = ingress.drain(10_000)
+    client.send('RSET\r\nMAIL FROM:<a@b.test>\r\n')
+    expect(await client.reply()).toMatch(/^250 /)
+    expect(await client.reply()).toMatch(/^421 4\.3\.2 /)
+    await drained
+    expect(await client.closed()).toBe('')
   })
 
   test('waits for a message that is being made durable', async () => {
