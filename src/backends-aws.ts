@@ -10,8 +10,10 @@ import type { Priority } from './mail/priority.ts'
 import { type Count, countRequests } from './platform/billed-requests.ts'
 import type { AwsStorage } from './platform/config-storage.ts'
 import type { Log } from './platform/log.ts'
+import { signActions } from './platform/signed-actions.ts'
 import { JOB_QUEUE } from './storage/aws-schema.ts'
 import type { Backends } from './storage/backends.ts'
+import { readItemAnswer } from './storage/item-answers-dynamodb.ts'
 import { createSqsJobQueue, type SqsJobQueue, type SqsJobQueueOptions } from './storage/job-queue-sqs.ts'
 import { createJobRows } from './storage/job-rows-dynamodb.ts'
 import { createS3MessageStore, type S3MessageStore } from './storage/message-store-s3.ts'
@@ -94,6 +96,8 @@ export async function openAws(options: AwsOptions): Promise<AwsBackends> {
   const receiver = new SQSClient(clientSettings(place, waitTime * 1000 + answerTime))
   const dynamodb = new DynamoDBClient(settings)
   if (count !== undefined) for (const client of [s3, sqs, receiver, dynamodb]) countRequests(client, count)
+  signActions(sqs, 'sqs', { count })
+  signActions(dynamodb, 'dynamodb', { count, read: readItemAnswer })
   const table = openTable({ client: DynamoDBDocumentClient.from(dynamodb), name: place.recordsTable })
 
   function jobQueue<J extends Job>(kind: J['kind'], urls: QueueUrls): SqsJobQueue<J> {
@@ -158,6 +162,7 @@ export function awsPlaceOf(aws: AwsStorage): AwsPlace {
 export function openAwsPolicyStore(place: AwsPlace, count?: Count): PolicyStore {
   const dynamodb = new DynamoDBClient(clientSettings(place))
   if (count !== undefined) countRequests(dynamodb, count)
+  signActions(dynamodb, 'dynamodb', { count, read: readItemAnswer })
   const table = openTable({ client: DynamoDBDocumentClient.from(dynamodb), name: place.policyTable })
   const store = createDynamoPolicyStore({ table })
   return {

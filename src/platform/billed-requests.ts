@@ -7,7 +7,8 @@ import { PRICES, type PriceName, priceOf } from './prices.ts'
 export type BilledUnit = 's3Put' | 's3Get' | 'sqsRequest' | 'dynamodbWrite' | 'dynamodbRead'
 export type Count = (unit: BilledUnit, by: number) => void
 
-type Args = { input: object; request?: unknown }
+type Answered = Readonly<{ request?: unknown }>
+type Args = { input: object } & Answered
 type Next = (args: Args) => Promise<{ output: unknown }>
 type Context = Readonly<{ clientName?: string; commandName?: string }>
 type Client = Readonly<{
@@ -57,7 +58,14 @@ export function countRequests(client: Client, count: Count): void {
   )
 }
 
-function countAnswer(count: Count, client: string, command: string, { request }: Args, output: unknown): void {
+/** Of an attempt that went well; `output` as the SDK tells it. */
+export function countAnswer(
+  count: Count,
+  client: string,
+  command: string,
+  { request }: Answered,
+  output: unknown,
+): void {
   if (client.startsWith('S3')) countS3(count, command)
   else if (client.startsWith('SQS')) count('sqsRequest', chunksOf(request))
   else if (client.startsWith('DynamoDB')) countCapacity(count, command, output)
@@ -90,7 +98,7 @@ function countCapacity(count: Count, command: string, output: unknown): void {
 }
 
 /** A condition that did not hold is paid for like a write; a request that S3 or SQS refuses like any other. */
-function countRefusal(count: Count, client: string, command: string, error: unknown): void {
+export function countRefusal(count: Count, client: string, command: string, error: unknown): void {
   const { name, $metadata, CancellationReasons } = (error ?? {}) as {
     name?: string
     $metadata?: { httpStatusCode?: number }

@@ -12,11 +12,12 @@ import {
 } from '@aws-sdk/client-s3'
 import { isQueueId } from '../mail/queue-id.ts'
 import type { Count } from '../platform/billed-requests.ts'
+import type { SignedAnswer } from '../platform/signed-requests.ts'
 import { MAIL_BUCKET } from './aws-schema.ts'
 import { createVerifier, PART_SIZE_KEY, SHA256_KEY } from './content-checksum-s3.ts'
 import { createS3Draft, PART_SIZE } from './content-draft-s3.ts'
 import { type Content, ContentMissingError, type MessageStore } from './message-store.ts'
-import { createSignedRequests, type SignedAnswer } from './signed-requests-s3.ts'
+import { createBucketRequests } from './signed-requests-s3.ts'
 
 /** Up to this size `open` brings the whole content, in octets. */
 const FIRST_READ = 128 * 1024
@@ -56,7 +57,7 @@ export function createS3MessageStore({
   page,
   count,
 }: S3MessageStoreOptions): S3MessageStore {
-  const signed = createSignedRequests(client, bucket, count)
+  const signed = createBucketRequests(client, bucket, count)
   const objectOf = (queueId: string) => ({ Bucket: bucket, Key: `${PREFIX}${queueId}` })
 
   async function get(queueId: string, options: Readonly<{ Range?: string; ChecksumMode?: 'ENABLED' }>) {
@@ -69,7 +70,7 @@ export function createS3MessageStore({
 
   async function getFirst(queueId: string): Promise<Answer> {
     const range = `bytes=0-${FIRST_READ - 1}`
-    const answer = await signed({ method: 'GET', key: objectOf(queueId).Key, headers: { range } })
+    const answer = await signed({ method: 'GET', path: objectOf(queueId).Key, headers: { range } })
     return answer === undefined ? get(queueId, { Range: range }) : answerOf(answer)
   }
 
@@ -128,7 +129,7 @@ export function createS3MessageStore({
       ),
 
     async remove(queueId) {
-      const answer = await signed({ method: 'DELETE', key: objectOf(queueId).Key })
+      const answer = await signed({ method: 'DELETE', path: objectOf(queueId).Key })
       if (answer === undefined) await client.send(new DeleteObjectCommand(objectOf(queueId)))
     },
 
