@@ -1,7 +1,8 @@
 // What must not be lost: mail, records, what policies remember, jobs, secrets. Protected against deletion, and kept even
-// when the stack goes, unless settings.data.retain is false. Everything else can be made again from the code.
+// when the stack goes, unless settings.data.retain is false. Everything else can be made again from the code. Where
+// settings.data.restored names a table, the stage works with that one; its own stays, untouched.
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib'
-import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb'
+import { type ITableV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb'
 import type { Bucket } from 'aws-cdk-lib/aws-s3'
 import type { Construct } from 'constructs'
 import { JOB_QUEUE, POLICY_TABLE, RECORDS_TABLE } from '../src/storage/aws-schema.ts'
@@ -17,8 +18,8 @@ export type DataStackProps = StackProps & Readonly<{ settings: DeploymentSetting
 /** What mail is kept in, as the other stacks see it. */
 export type Storage = Readonly<{
   bucket: Bucket
-  records: TableV2
-  policy: TableV2
+  records: ITableV2
+  policy: ITableV2
   scanJobs: JobQueue
   deliveryJobs: JobQueue
 }>
@@ -30,17 +31,28 @@ export class DataStack extends Stack {
   constructor(scope: Construct, id: string, { settings, ...props }: DataStackProps) {
     super(scope, id, { ...props, terminationProtection: settings.data.retain })
     const { data } = settings
-    const { retain, pointInTimeRecovery } = data
+    const { retain, pointInTimeRecovery, restored } = data
+    const own = {
+      records: new Table(this, 'Records', { schema: RECORDS_TABLE, data, pointInTimeRecovery }).table,
+      policy: new Table(this, 'Policy', { schema: POLICY_TABLE, data, pointInTimeRecovery: false }).table,
+    }
     const jobQueue = { schema: JOB_QUEUE, retain }
     this.storage = {
       bucket: new MailBucket(this, 'Mail', { data }).bucket,
-      records: new Table(this, 'Records', { schema: RECORDS_TABLE, data, pointInTimeRecovery }).table,
-      policy: new Table(this, 'Policy', { schema: POLICY_TABLE, data, pointInTimeRecovery: false }).table,
+      records: this.inPlaceOf(own.records, 'RestoredRecords', restored.records),
+      policy: this.inPlaceOf(own.policy, 'RestoredPolicy', restored.policy),
       scanJobs: new JobQueue(this, 'ScanJobs', jobQueue),
       deliveryJobs: new JobQueue(this, 'DeliveryJobs', jobQueue),
     }
     this.secrets = new Secrets(this, 'Secrets', { settings })
     this.tellNames()
+  }
+
+  private inPlaceOf(own: TableV2, id: string, restored: string | undefined): ITableV2 {
+    if (restored === undefined) return own as ITableV2
+    // Still exported: the other stacks, which are deployed after this one, use them until then.
+    for (const value of [own.tableArn, own.tableName]) this.exportValue(value)
+    return TableV2.fromTableName(this, id, restored)
   }
 
   private tellNames(): void {

@@ -19,6 +19,7 @@ const FARGATE_MEMORY: Readonly<Record<number, readonly [least: number, most: num
 const domain = z.string().regex(/^(?=.{1,253}$)([a-z0-9_]([a-z0-9-]*[a-z0-9])?\.)+[a-z]([a-z0-9-]*[a-z0-9])?$/i, {
   error: 'expected a domain such as example.com',
 })
+const tableName = z.string().regex(/^[\w.-]{3,255}$/, 'expected the name of a DynamoDB table')
 const email = z.email('expected an e-mail address')
 
 function service(cpu: number, memory: number, min: number, max: number) {
@@ -154,6 +155,10 @@ const settings = z.strictObject({
         .default('aws')
         .describe('own-key: a KMS key of this deployment for stored mail ($1 a month and its requests)'),
       pointInTimeRecovery: z.boolean().default(true).describe('Records of the last 35 days can be brought back'),
+      restored: z
+        .strictObject({ records: tableName.optional(), policy: tableName.optional() })
+        .prefault({})
+        .describe('Names of tables that were restored, to work with in place of the stage’s own'),
       accessLogDays: z.int().min(1).default(90).describe('How long S3 access logs are kept'),
     })
     .prefault({}),

@@ -117,9 +117,20 @@ function allowBelow(grantee: IGrantable, actions: readonly string[], { bucket }:
 
 /** cdk-nag names a resource of another stack by the name under which its ARN is exported. */
 function explainWildcard(grantee: IGrantable, owner: IResource, arn: string, wildcard: string, reason: string): void {
-  const exported = Stack.of(owner).resolve(Stack.of(owner).exportValue(arn)) as { 'Fn::ImportValue': string }
   const { grantPrincipal } = grantee as IGrantable & { grantPrincipal: IResource }
-  acknowledge(grantPrincipal, { [`IAM5[Resource::${exported['Fn::ImportValue']}${wildcard}]`]: reason })
+  acknowledge(grantPrincipal, { [`IAM5[Resource::${nameOf(owner, arn)}${wildcard}]`]: reason })
+}
+
+/** As cdk-nag writes it: a table that was restored is none of the stack's resources, and exported by nobody. */
+function nameOf(owner: IResource, arn: string): string {
+  const stack = Stack.of(owner)
+  const resolved = stack.resolve(arn) as object
+  if ('Fn::Join' in resolved) {
+    const [, parts] = resolved['Fn::Join'] as [string, (string | { Ref: string })[]]
+    return parts.map(part => (typeof part === 'string' ? part : `<${part.Ref}>`)).join('')
+  }
+  const exported = stack.resolve(stack.exportValue(arn)) as { 'Fn::ImportValue': string }
+  return exported['Fn::ImportValue']
 }
 
 function allowListing(grantee: IGrantable, { bucket }: Storage, prefix: string): void {

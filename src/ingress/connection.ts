@@ -21,7 +21,7 @@ import { answerLine, greet, type Session, secureSession } from './session.ts'
 export type Connection = Readonly<{
   /** Ends the connection when its time is over; `now` is of the monotonic clock. */
   expire(now: number): void
-  /** 421 at once, or when the transaction that is under way has come to its end. */
+  /** 421 at once, or when the transaction has come to its end. */
   drain(): void
   destroy(): void
 }>
@@ -63,7 +63,6 @@ export function serveConnection(raw: Socket, session: Session, options: Options)
   let draining = false
   let saidAccepted = false
   let pregreet: NodeJS.Timeout | undefined
-  /** From MAIL until the final reply: what was begun here may end here. */
   const isInTransaction = () => session.transaction !== undefined || session.reception !== undefined
 
   attach()

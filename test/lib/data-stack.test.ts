@@ -3,7 +3,7 @@ import { Match } from 'aws-cdk-lib/assertions'
 import { expect, test, vi } from 'vitest'
 import { DATA_OUTPUTS } from '../../lib/names.ts'
 import { JOB_QUEUE, MAIL_BUCKET, POLICY_TABLE, RECORDS_TABLE } from '../../src/storage/aws-schema.ts'
-import { type Resource, synthesize } from './synth.ts'
+import { containersOf, environmentOf, type Resource, synthesize } from './synth.ts'
 
 // Making a template takes a second on a machine with nothing else to do.
 vi.setConfig({ testTimeout: 120_000 })
@@ -115,6 +115,27 @@ test('records can be brought back, what policies remember need not', () => {
     kept.one('data', 'AWS::DynamoDB::GlobalTable', id).Properties.Replicas[0].PointInTimeRecoverySpecification
   expect(recovery('Records')).toEqual({ PointInTimeRecoveryEnabled: true })
   expect(recovery('Policy')).toEqual({ PointInTimeRecoveryEnabled: false })
+})
+
+test('a stage works with tables that were restored, keeps its own, and takes nothing from other stacks before they let go', () => {
+  const data = { retain: true } as const
+  const [own, restored] = [
+    synthesize({ data }),
+    synthesize({ data: { ...data, restored: { records: 'records-again' } } }),
+  ]
+  const tables = (made: typeof own) => Object.keys(made.resources('data', 'AWS::DynamoDB::GlobalTable'))
+  expect(tables(restored)).toEqual(tables(own))
+  const outputs = (made: typeof own) => made.template('data').toJSON().Outputs
+  expect(outputs(restored)[DATA_OUTPUTS.recordsTable].Value).toBe('records-again')
+  expect(outputs(restored)[DATA_OUTPUTS.policyTable]).toEqual(outputs(own)[DATA_OUTPUTS.policyTable])
+  expect(Object.keys(outputs(restored))).toEqual(expect.arrayContaining(Object.keys(outputs(own))))
+
+  const { gateway } = containersOf(restored, 'IngressTask')
+  expect(environmentOf(gateway!).ELEMTA_RECORDS_TABLE).toBe('records-again')
+  const policies = JSON.stringify(restored.resources('pipeline', 'AWS::IAM::Policy', 'IngressTask'))
+  expect(policies).toContain(':table/records-again')
+  expect(policies).toContain(':table/records-again/index/*')
+  expect(policies).not.toContain('RecordsTable')
 })
 
 test('each queue has a dead-letter queue, is encrypted, and is spoken to over TLS only', () => {

@@ -26,6 +26,7 @@ const VARIANTS: Readonly<Record<string, DeploymentInput>> = {
     delivery: { runsOn: 'lambda' },
     cache: 'none',
   },
+  'prod with a restored table': { ...STAGES.prod!, data: { restored: { records: 'records-again' } } },
 }
 
 /** Properties by which a resource of ours would have a name that another stage could not have. */
