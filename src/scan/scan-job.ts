@@ -40,6 +40,9 @@ export type ScanHandlerOptions = Readonly<{
 
 type Write = () => Promise<unknown>
 
+/** Milliseconds that a release has to be written down, in which its job may come first. After that it never was. */
+const PAUSES = [500, 2000, 8000, 30_000]
+
 /** The handler for the worker loop on the scan queue. */
 export function createScanHandler(options: ScanHandlerOptions) {
   const { backends, scanners, limit, now, metrics } = options
@@ -49,7 +52,12 @@ export function createScanHandler(options: ScanHandlerOptions) {
     const record = await backends.records.get(queueId)
     if (record === undefined) throw new Error(`there is no record of ${queueId} yet`)
     const waiting = unfinished(record, lease.job)
-    if (waiting.length === 0) return backends.scanJobs.done(lease)
+    if (waiting.length === 0) {
+      const isEarly = isUnwritten(record, lease.job) && lease.tries <= PAUSES.length
+      return isEarly
+        ? backends.scanJobs.retry(lease, PAUSES[lease.tries - 1]!, 'the release is not written down yet')
+        : backends.scanJobs.done(lease)
+    }
 
     const content = await backends.messages.open(queueId)
     crashPoint('before-scan')
@@ -78,6 +86,22 @@ function unfinished({ recipients }: MessageRecord, job: ScanJob): string[] {
   const isOver = (state: RecipientState) => isFinal(state) || (job.release !== undefined && state === 'quarantined')
   const open = new Set(recipients.filter(({ state }) => !isOver(state)).map(({ recipient }) => recipient))
   return job.recipients.filter(recipient => open.has(recipient))
+}
+
+/**
+ * A release's job is enqueued before its recipients are moved out of quarantine, so that a crash between the two leaves them
+ * there. Where the two are no single write, a worker may have the job in between.
+ */
+function isUnwritten({ recipients, events }: MessageRecord, { release, recipients: released }: ScanJob): boolean {
+  const at = events.findIndex(event => {
+    return event.event === 'operator' && event.action === 'release' && event.at === release?.at
+  })
+  const since = at < 0 ? [] : events.slice(at)
+  const isBack = (recipient: string) =>
+    since.some(event => event.event === 'quarantined' && event.recipients.includes(recipient))
+  return recipients.some(
+    ({ recipient, state }) => state === 'quarantined' && released.includes(recipient) && !isBack(recipient),
+  )
 }
 
 async function decide(

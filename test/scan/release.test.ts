@@ -48,6 +48,30 @@ afterEach(async () => {
 
 type Scan = Readonly<{ again?: true; release?: Release; policy?: ScanPolicy; key?: Buffer | undefined }>
 
+function handlerFor(
+  findings: readonly Finding[],
+  { policy, key }: Readonly<{ policy: ScanPolicy; key: Buffer | undefined }> = { policy: POLICY, key: KEY },
+) {
+  const scanner = (name: 'clamav' | 'rspamd') => ({
+    name,
+    scan: async () => findings.find(finding => finding.scanner === name)!,
+    ping: async () => ({ ok: true, detail: '' }),
+    close: async () => {},
+  })
+  return createScanHandler({
+    backends,
+    limit: createLimit(1),
+    logClean: false,
+    scanners: [scanner('clamav'), scanner('rspamd')],
+    policy,
+    ...(key && { releaseFault: (job, at) => releaseFault(key, job, at) }),
+    retrySchedule: { delays: [1000], lifetime: 3_600_000 },
+    now: home.now,
+    log: silentLog,
+    metrics: createMetrics(),
+  })
+}
+
 /** Runs a scan job for these recipients, and returns what is then known of them. */
 async function scan(queueId: string, recipients: readonly string[], findings: readonly Finding[], options: Scan = {}) {
   const { release, policy = POLICY } = options
@@ -60,28 +84,10 @@ async function scan(queueId: string, recipients: readonly string[], findings: re
         !options.again && before.recipients.some(one => one.recipient === recipient && one.state === 'quarantined'),
     )
     .map(recipient => ({ recipient, state: 'queued' as const }))
-  await backends.records.note(queueId, [], changes)
+  if (changes.length > 0) await backends.records.note(queueId, release ? [noteOf(release, recipients)] : [], changes)
   await backends.scanJobs.enqueue({ kind: 'scan', id, queueId, recipients, attempt: 1, ...(release && { release }) })
   const [lease] = await backends.scanJobs.lease(1, untilTestEnds)
-  const scanner = (name: 'clamav' | 'rspamd') => ({
-    name,
-    scan: async () => findings.find(finding => finding.scanner === name)!,
-    ping: async () => ({ ok: true, detail: '' }),
-    close: async () => {},
-  })
-  const handle = createScanHandler({
-    backends,
-    limit: createLimit(1),
-    logClean: false,
-    scanners: [scanner('clamav'), scanner('rspamd')],
-    policy,
-    ...(key && { releaseFault: (job, at) => releaseFault(key, job, at) }),
-    retrySchedule: { delays: [1000], lifetime: 3_600_000 },
-    now: home.now,
-    log: silentLog,
-    metrics: createMetrics(),
-  })
-  await handle(lease!, untilTestEnds)
+  await handlerFor(findings, { policy, key })(lease!, untilTestEnds)
   const { recipients: states, events } = (await backends.records.get(queueId))!
   const last = events.at(-1)!
   return {
@@ -97,6 +103,10 @@ async function caughtFor(findings: readonly Finding[], recipients: readonly stri
   await scan(queueId, recipients, findings)
   return queueId
 }
+
+/** What an operator's release writes down. */
+const noteOf = ({ by, at }: Release, recipients: readonly string[]) =>
+  ({ at, event: 'operator', action: 'release', by, recipients }) as const
 
 const releaseOf = (queueId: string, recipients: readonly string[] = [A]) =>
   signRelease(KEY, { queueId, recipients }, 'carol', home.now())
@@ -192,6 +202,38 @@ test('a release that has led back into quarantine is used up', async () => {
   })
   const copied = await scan(queueId, [A], now, { release })
   expect(copied).toMatchObject({ states: { [A]: 'quarantined' }, why: 'not released: New (ClamAV)' })
+})
+
+test('a release whose job comes before it is written down waits for that', async () => {
+  const queueId = await caughtFor([clean, scored(17)])
+  const release = releaseOf(queueId)
+  await home.advance(1000)
+  expect((await scan(queueId, [A], [clean, scored(17)], { release, again: true })).states).toEqual({
+    [A]: 'quarantined',
+  })
+  expect((await backends.scanJobs.tally()).incoming.jobs).toBe(1)
+  await backends.records.note(queueId, [noteOf(release, [A])], [{ recipient: A, state: 'queued' }])
+  await home.advance(500)
+  const [lease] = await backends.scanJobs.lease(1, untilTestEnds)
+  expect(lease!.job).toMatchObject({ recipients: [A], release: { by: 'carol' } })
+  await backends.scanJobs.release(lease!)
+})
+
+test('a release that is never written down is none', async () => {
+  const queueId = await caughtFor([clean, scored(17)])
+  const job = { kind: 'scan', id: `${queueId}/scan/1/never`, queueId, recipients: [A], attempt: 1 } as const
+  await backends.scanJobs.enqueue({ ...job, release: releaseOf(queueId) })
+  for (let looks = 0; looks < 5; looks++) {
+    await home.advance(60_000)
+    const [lease] = await backends.scanJobs.lease(1, untilTestEnds)
+    await handlerFor([clean, scored(17)])(lease!, untilTestEnds)
+  }
+  expect(await backends.scanJobs.tally()).toMatchObject({
+    incoming: { jobs: 0 },
+    active: { jobs: 0 },
+    dead: { jobs: 0 },
+  })
+  expect((await backends.records.get(queueId))!.recipients).toMatchObject([{ recipient: A, state: 'quarantined' }])
 })
 
 test('a release whose scan fails waits, and is still one', async () => {
