@@ -215,7 +215,8 @@ test.each(each)('%s may do little, and is known to be well before others rely on
     one.healthcheck !== undefined || (one.build !== undefined && read(one.build.dockerfile).includes('\nHEALTHCHECK '))
   expect(checked(service)).toBe(true)
   for (const [other, { condition }] of Object.entries(service.depends_on ?? {})) {
-    expect(condition).toBe('service_healthy')
+    // Who watches must not wait until all is well.
+    expect(condition).toBe(name === 'prometheus' ? 'service_started' : 'service_healthy')
     expect(services).toHaveProperty(other)
   }
   for (const volume of service.volumes ?? []) {
