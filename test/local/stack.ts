@@ -5,6 +5,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } fro
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { environment } from '../../src/platform/environment.ts'
+import { podman } from './podman.ts'
 
 const ROOT = new URL('../..', import.meta.url).pathname
 const FILE = 'docker-compose-monitoring.yml'
@@ -51,6 +52,19 @@ export function copyStack(): Stack {
     elemta: (...args) => compose('exec', '-T', 'upkeep', 'node', 'bin/elemta.ts', ...args),
     remove: () => rmSync(directory, { recursive: true, force: true }),
   }
+}
+
+export type Container = Readonly<{
+  Id: string
+  State: string
+  Status: string
+  Labels: Readonly<Record<string, string>>
+}>
+
+/** Service to its container. */
+export async function containersOf(): Promise<ReadonlyMap<string, Container>> {
+  const listed = JSON.parse(await podman('ps', '--all', '--format', 'json')) as readonly Container[]
+  return new Map(listed.map(container => [container.Labels['com.docker.compose.service'] ?? '', container]))
 }
 
 /** Subjects of what the sink has, the newest first. */
