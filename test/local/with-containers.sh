@@ -17,10 +17,12 @@ for program in podman crun docker-compose catatonit unshare setpriv iptables; do
   command -v "$program" >/dev/null || { echo "with-containers: $program is missing: node scripts/setup.mjs --for local" >&2; exit 69; }
 done
 
-# Control groups are the one thing that no namespace takes with it. Those in use stay: rmdir refuses.
+# Control groups are the one thing that no namespace takes with it. Those in use stay: rmdir refuses; so do those that
+# another of us may be about to use. What is left, the next one removes.
 remove_cgroups() {
-  find /sys/fs/cgroup -depth -type d -path '*libpod_parent*' -exec rmdir {} + 2>/dev/null || true
+  find /sys/fs/cgroup -depth -type d -path '*libpod_parent*' -mmin +0 -exec rmdir {} + 2>/dev/null || true
 }
+remove_cgroups
 
 # --pdeathsig and --kill-child: whoever of us is killed, the others end too.
 setpriv --pdeathsig KILL unshare --mount --net --pid --fork --mount-proc --kill-child "$here/in-namespaces.sh" "$@" <&0 &
