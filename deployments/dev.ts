@@ -10,7 +10,7 @@ export default {
   routes: [{ domains: ['*'], to: 'smtp://mail.dev.example.com:587', tls: 'encrypt' }],
   ingress: { min: 1, max: 2 },
   scan: { tasks: { max: 2 } },
-  delivery: { runsOn: 'lambda' },
+  delivery: { runsOn: 'lambda', concurrency: 5 }, // a new account may run 10 functions at once
   data: { retain: false, pointInTimeRecovery: false },
   logDays: 7,
 } satisfies DeploymentInput

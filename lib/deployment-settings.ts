@@ -134,7 +134,9 @@ const settings = z.strictObject({
         .min(2)
         .max(1000)
         .default(20)
-        .describe('With lambda: functions that deliver at the same time'),
+        .describe(
+          'With lambda: functions that deliver at the same time; fewer than the account’s quota, which begins at 10',
+        ),
     })
     .prefault({}),
   cache: z
