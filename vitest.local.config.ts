@@ -7,7 +7,7 @@ export default defineConfig({
   test: {
     include: LOCAL_TESTS,
     globalSetup: ['test/local/base-images.ts'],
-    testTimeout: 120_000,
+    testTimeout: 180_000,
     hookTimeout: 300_000,
     fileParallelism: false,
   },

@@ -77,7 +77,7 @@ describe.each(IMAGES)('%s', image => {
 
   test('gets healthy as nobody, without a capability, on a read-only root; ends with 0 when told to', async () => {
     const container = await start(image)
-    await expect.poll(() => healthOf(container), { timeout: 60_000 }).toBe('healthy')
+    await expect.poll(() => healthOf(container), { timeout: 120_000 }).toBe('healthy')
     const { users, capabilities } = await processOf(container)
     expect(users).not.toContain('0')
     expect(capabilities).toMatch(/^0+$/)
@@ -115,7 +115,7 @@ test('gateway: its bill of materials names every package in it', async () => {
 
 test('gateway: secrets become files of its own, and no process has them in its environment', async () => {
   const container = await start('gateway')
-  await expect.poll(() => healthOf(container), { timeout: 60_000 }).toBe('healthy')
+  await expect.poll(() => healthOf(container), { timeout: 120_000 }).toBe('healthy')
   const { environment } = await processOf(container)
   expect(environment).toContain('ELEMTA_CONFIG_YAML=')
   expect(environment).not.toContain('RELEASE_KEY')
@@ -125,7 +125,7 @@ test('gateway: secrets become files of its own, and no process has them in its e
 
 test('clamav: finds with what the image brought, where nobody has brought signatures', async () => {
   const container = await start('clamav')
-  await expect.poll(() => healthOf(container), { timeout: 60_000 }).toBe('healthy')
+  await expect.poll(() => healthOf(container), { timeout: 120_000 }).toBe('healthy')
   const scan = `printf '%s%s' 'X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR-STANDARD-' 'ANTIVIRUS-TEST-FILE!$H+H*' | clamdscan --config-file=/tmp/clamd.conf --no-summary -; true`
   expect(await podman('exec', container, 'sh', '-c', scan)).toContain('FOUND')
 })
@@ -149,6 +149,6 @@ test('unbound: listens for others only where told to, and answers them', async (
     tag('unbound'),
   )
   started.push(container)
-  await expect.poll(() => healthOf(container), { timeout: 60_000 }).toBe('healthy')
+  await expect.poll(() => healthOf(container), { timeout: 120_000 }).toBe('healthy')
   expect(await podman('exec', container, 'cat', '/tmp/unbound.conf')).toContain('interface: 0.0.0.0')
 })
