@@ -15,7 +15,7 @@ import {
 } from '@aws-sdk/client-s3'
 import { GetTopicAttributesCommand, SNSClient } from '@aws-sdk/client-sns'
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs'
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
 import { DATA_OUTPUTS, STACKS, type StackPart, stackName } from '../../lib/names.ts'
 import { JOB_QUEUE, POLICY_TABLE, RECORDS_TABLE, type TableSchema } from '../../src/storage/aws-schema.ts'
 import { elemta } from '../pipeline/program.ts'
@@ -28,6 +28,9 @@ const REGION = 'eu-central-1'
 const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
 /** As `cdk bootstrap` calls it. */
 const ASSETS = `cdk-hnb659fds-assets-000000000000-${REGION}`
+
+// A stage takes ten seconds to synthesize on a machine with nothing else to do, and a minute on a busy one.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 300_000 })
 
 const stages = new Map<string, Synthesized>()
 beforeAll(async () => {
