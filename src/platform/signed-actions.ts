@@ -2,10 +2,16 @@
 // signed-requests.ts, brings its answer; when that does not go well the SDK goes on as ever. Commands stay as they are.
 // Values are text, numbers and booleans: octets would come back as base64.
 import { type Count, countAnswer, countRefusal } from './billed-requests.ts'
-import { type ClientConfig, createSignedRequests, type SignedAnswer, type SignedRequest } from './signed-requests.ts'
+import {
+  type ClientConfig,
+  createSignedRequests,
+  type Place,
+  type SignedAnswer,
+  type SignedRequest,
+} from './signed-requests.ts'
 
 type Json = Record<string, unknown>
-type Written = Readonly<{ headers: Readonly<Record<string, string>>; body: string | Uint8Array }>
+type Written = Place & Readonly<{ path: string; headers: Readonly<Record<string, string>>; body: string | Uint8Array }>
 type Args = { input: object; request: unknown }
 type Next = (args: Args) => Promise<{ output: unknown; response?: unknown }>
 type Client = Readonly<{
@@ -38,9 +44,9 @@ export function signActions(client: Client, service: keyof typeof CLIENTS, optio
 
   const ask = createSignedRequests(client.config, { service, answered })
 
-  async function outputOf({ headers, body }: Written): Promise<Json | undefined> {
+  async function outputOf({ headers, body, path, ...place }: Written): Promise<Json | undefined> {
     const named = { 'content-type': headers['content-type']!, 'x-amz-target': headers['x-amz-target']! }
-    const answer = await ask({ method: 'POST', path: '', headers: named, body: octetsOf(body) })
+    const answer = await ask({ method: 'POST', place, path, headers: named, body: octetsOf(body) })
     return answer && { $metadata: { httpStatusCode: answer.status }, ...read(parsed(answer)) }
   }
 

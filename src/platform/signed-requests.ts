@@ -7,9 +7,13 @@ import { createHash } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { SignatureV4, type SignatureV4CryptoInit, type SignatureV4Init } from '@smithy/signature-v4'
 
+/** Where the SDK would send it. */
+export type Place = Readonly<{ protocol: string; hostname: string; port?: number }>
+
 export type SignedRequest = Readonly<{
   method: 'PUT' | 'GET' | 'DELETE' | 'POST'
-  /** Below the endpoint, without a `/` in front; letters, digits and `/`. */
+  place: Place
+  /** Of letters, digits and `/`. */
   path: string
   headers?: Readonly<Record<string, string>>
   body?: Buffer
@@ -24,16 +28,10 @@ export type SignedAnswer = Readonly<{ status: number; headers: Readonly<Record<s
 export type SignedRequests = (request: SignedRequest) => Promise<SignedAnswer | undefined>
 
 type Provided<T> = () => Promise<T>
-type Endpoint = Readonly<{ protocol: string; hostname: string; port?: number; path: string }>
 
 /** Of a client of the SDK: its `config`. */
 export type ClientConfig = Readonly<{
   region: Provided<string>
-  useFipsEndpoint: Provided<boolean | undefined>
-  useDualstackEndpoint: Provided<boolean | undefined>
-  endpoint?: Provided<Endpoint> | undefined
-  // biome-ignore lint/suspicious/noExplicitAny: each service has parameters of its own
-  endpointProvider(parameters: any): Readonly<{ url: URL }>
   credentials: SignatureV4Init['credentials']
   sha256: unknown
   /** Milliseconds that AWS is known to be ahead. */
@@ -44,8 +42,6 @@ export type ClientConfig = Readonly<{
 
 export type SignedRequestsOptions = Readonly<{
   service: 's3' | 'sqs' | 'dynamodb'
-  /** What the rules of the service's endpoints want to know besides the region. */
-  parameters?: Readonly<Record<string, string | boolean>>
   /** Told of every answer, whatever it says. */
   answered?: (request: SignedRequest, answer: SignedAnswer) => void
 }>
@@ -57,7 +53,7 @@ const PAUSE = { failed: 100, throttled: 500 } as const
 const NOTHING = Buffer.alloc(0)
 
 export function createSignedRequests(config: ClientConfig, options: SignedRequestsOptions): SignedRequests {
-  const { service, parameters = {}, answered = () => {} } = options
+  const { service, answered = () => {} } = options
   const signer = new SignatureV4({
     service,
     region: config.region,
@@ -66,22 +62,20 @@ export function createSignedRequests(config: ClientConfig, options: SignedReques
     uriEscapePath: service !== 's3',
     applyChecksum: false,
   })
-  let endpoint: Promise<URL> | undefined
 
   async function send(request: SignedRequest): Promise<SignedAnswer | undefined> {
-    const { method, path, headers, body, digest = sha256(body ?? NOTHING) } = request
-    endpoint ??= endpointOf(config, parameters)
-    const { protocol, hostname, port, host, pathname } = await endpoint
+    const { method, place, path, headers, body, digest = sha256(body ?? NOTHING) } = request
+    const { protocol, hostname, port } = place
     const asked = await signer.sign(
       {
         method,
         protocol,
         hostname,
-        ...(port !== '' && { port: Number(port) }),
-        path: `${pathname.replace(/\/$/, '')}/${path}`,
+        ...(port && { port }),
+        path,
         query: {},
         headers: {
-          host,
+          host: port ? `${hostname}:${port}` : hostname,
           ...headers,
           'x-amz-content-sha256': digest.toString('hex'),
           ...(body && { 'content-length': String(body.length) }),
@@ -106,21 +100,6 @@ export function createSignedRequests(config: ClientConfig, options: SignedReques
       return undefined
     }
   }
-}
-
-/** By the SDK's own rules. */
-async function endpointOf(config: ClientConfig, parameters: SignedRequestsOptions['parameters']): Promise<URL> {
-  const given = await config.endpoint?.()
-  const { url } = config.endpointProvider({
-    Region: await config.region(),
-    UseFIPS: Boolean(await config.useFipsEndpoint()),
-    UseDualStack: Boolean(await config.useDualstackEndpoint()),
-    ...parameters,
-    ...(given && {
-      Endpoint: `${given.protocol}//${given.hostname}${given.port ? `:${given.port}` : ''}${given.path}`,
-    }),
-  })
-  return url
 }
 
 async function whole(body: AsyncIterable<Buffer> & Readonly<{ destroy(): void }>): Promise<Buffer> {

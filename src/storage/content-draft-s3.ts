@@ -12,9 +12,9 @@ import {
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
-import type { SignedRequests } from '../platform/signed-requests.ts'
 import { PART_SIZE_KEY, SHA256_KEY, sha256 } from './content-checksum-s3.ts'
 import type { Content, Draft } from './message-store.ts'
+import type { BucketRequests } from './signed-requests-s3.ts'
 
 /** What S3 takes as the smallest part of an upload but the last. */
 export const PART_SIZE = 5 * 1024 * 1024
@@ -24,7 +24,7 @@ const TYPE = { 'content-type': 'application/octet-stream' } as const
 
 export type DraftOptions = Readonly<{
   client: S3Client
-  signed: SignedRequests
+  signed: BucketRequests
   bucket: string
   key: string
   queueId: string
@@ -107,7 +107,7 @@ export function createS3Draft({ client, signed, bucket, key, queueId, partSize, 
     const digest = sha256(Body)
     const [hex, base64] = [digest.toString('hex'), digest.toString('base64')]
     const headers = { ...TYPE, [`x-amz-meta-${SHA256_KEY}`]: hex, 'x-amz-checksum-sha256': base64 }
-    const answer = await signed({ method: 'PUT', path: key, headers, body: Body, digest })
+    const answer = await signed({ method: 'PUT', key, headers, body: Body, digest })
     if (answer !== undefined) return
     const Metadata = { [SHA256_KEY]: hex }
     await client.send(new PutObjectCommand({ ...object, Body, Metadata, ChecksumSHA256: base64 }))

@@ -70,7 +70,7 @@ export function createS3MessageStore({
 
   async function getFirst(queueId: string): Promise<Answer> {
     const range = `bytes=0-${FIRST_READ - 1}`
-    const answer = await signed({ method: 'GET', path: objectOf(queueId).Key, headers: { range } })
+    const answer = await signed({ method: 'GET', key: objectOf(queueId).Key, headers: { range } })
     return answer === undefined ? get(queueId, { Range: range }) : answerOf(answer)
   }
 
@@ -129,7 +129,7 @@ export function createS3MessageStore({
       ),
 
     async remove(queueId) {
-      const answer = await signed({ method: 'DELETE', path: objectOf(queueId).Key })
+      const answer = await signed({ method: 'DELETE', key: objectOf(queueId).Key })
       if (answer === undefined) await client.send(new DeleteObjectCommand(objectOf(queueId)))
     },
 

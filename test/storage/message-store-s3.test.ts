@@ -7,7 +7,7 @@ import { createS3MessageStore, type S3MessageStore } from '../../src/storage/mes
 import { octets } from '../contract/home.ts'
 import { listed, read, writeAll } from '../contract/message-store.ts'
 import { type Fate, type Front, startFront } from './http-front.ts'
-import { awsEndpoint, newBucket, REGION, s3Client } from './s3.ts'
+import { awsEndpoint, CREDENTIALS, newBucket, REGION, s3Client } from './s3.ts'
 
 const PART = 5 * 1024 * 1024
 
@@ -235,6 +235,23 @@ describe('message store in S3', () => {
     }))
     expect(used.map(({ key }) => key)).toEqual(used.map(({ token }) => token))
     expect(new Set(used.map(({ key }) => key)).size).toBe(2)
+  })
+
+  it('asks where the environment says that S3 is', async () => {
+    const before = process.env.AWS_ENDPOINT_URL_S3
+    process.env.AWS_ENDPOINT_URL_S3 = front.endpoint
+    try {
+      const elsewhere = new S3Client({ region: REGION, credentials: CREDENTIALS, forcePathStyle: true })
+      const draft = createS3MessageStore({ client: elsewhere, bucket }).draft(mintQueueId(Date.now()))
+      await writeAll(draft, octets(10), 10)
+      await draft.seal()
+      await draft.commit()
+      elsewhere.destroy()
+    } finally {
+      if (before === undefined) delete process.env.AWS_ENDPOINT_URL_S3
+      else process.env.AWS_ENDPOINT_URL_S3 = before
+    }
+    expect(front.requests).toHaveLength(1)
   })
 
   it.each([
