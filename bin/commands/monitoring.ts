@@ -99,14 +99,13 @@ async function renderedFolder(folder: string): Promise<string> {
 
 type SetUp = Readonly<{ config: Config; folder: string; kind: Kind; ok: boolean }>
 
-async function setUp(options: SetupOptions & Readonly<{ for: Kind }>): Promise<SetUp> {
+async function setUp(options: SetupOptions & Readonly<{ for: Kind }>, answers: Answers): Promise<SetUp> {
   const { setUpMonitoring } = await import('../../local/monitoring/setup.ts')
   const { setUpStack, STACK_SITE } = await import('../../local/stack/setup.ts')
   const kind = options.for
   const isStack = kind === 'containers' && options.out === undefined
   const { config, folder } = await siteOf(isStack ? { ...options, out: `${ROOT}${STACK_SITE}` } : options)
   const printer = `http://127.0.0.1:${portOf(options.notificationsPort)}/`
-  const answers = await answersFrom(options)
   const site = await setUpMonitoring({ folder, kind, config, printer, answers })
   const stack = isStack
     ? await setUpStack({ root: ROOT, site: folder, env: environment, freeMemory: process.availableMemory() })
@@ -125,11 +124,17 @@ async function kindsOf({ for: kind, config, out }: SetupOptions): Promise<readon
   return isUsual && (await composeCommand()) !== undefined ? ['native', 'containers'] : ['native']
 }
 
+/** Nobody is asked twice. */
 async function answersFrom(options: SetupOptions): Promise<Answers> {
   const { readFileSync } = await import('node:fs')
   const { askUnseen } = await import('./ask-unseen.ts')
-  const fileOr = (file: string | undefined, question: string) => async () =>
-    file === undefined ? await askUnseen(question) : readFileSync(file, 'utf8').trim()
+  const fileOr = (file: string | undefined, question: string) => {
+    let answer: Promise<string | undefined> | undefined
+    return () => {
+      answer ??= file === undefined ? askUnseen(question) : Promise.resolve(readFileSync(file, 'utf8').trim())
+      return answer
+    }
+  }
   const { emailTo: to, emailFrom: from = to, smarthost, smtpUser: user } = options
   if ((to === undefined) !== (smarthost === undefined)) {
     throw new ExitError(EXIT.usage, '--email-to and --smarthost belong together')
@@ -142,8 +147,9 @@ async function answersFrom(options: SetupOptions): Promise<Answers> {
 }
 
 async function setup(options: SetupOptions): Promise<void> {
+  const answers = await answersFrom(options)
   for (const kind of await kindsOf(options)) {
-    const { ok } = await setUp({ ...options, for: kind })
+    const { ok } = await setUp({ ...options, for: kind }, answers)
     if (ok) print(NEXT[kind])
     else process.exitCode = 1
   }
@@ -158,9 +164,9 @@ const NEXT: Readonly<Record<Kind, string>> = {
 async function security(options: SetupOptions): Promise<void> {
   const { checkSecurity, isRunning } = await import('../../local/monitoring/security.ts')
   const { formatCheck } = await import('../../monitoring/verify/verify.ts')
-  const kinds = await kindsOf(options)
+  const [kinds, answers] = [await kindsOf(options), await answersFrom(options)]
   for (const kind of kinds) {
-    const { config, folder, ok } = await setUp({ ...options, for: kind })
+    const { config, folder, ok } = await setUp({ ...options, for: kind }, answers)
     if (!ok) process.exitCode = 1
     // A stack in containers is looked into by verify, when it runs.
     const isLater = kind === 'containers' || (kinds.length > 1 && !(await isRunning(config)))
@@ -177,7 +183,7 @@ async function security(options: SetupOptions): Promise<void> {
 async function start(options: StartOptions): Promise<void> {
   const { startMonitoring } = await import('../../local/monitoring/start.ts')
   const { silentLog } = await import('../../src/platform/log.ts')
-  const { config, folder, ok } = await setUp({ ...options, for: 'native' })
+  const { config, folder, ok } = await setUp({ ...options, for: 'native' }, await answersFrom(options))
   if (!ok) throw new ExitError(EXIT.config, 'not started, since that would not work')
   const running = await startMonitoring({
     folder,
