@@ -15,7 +15,7 @@ export const STACK_TESTS = [
 ]
 
 /** What needs containers: `npm run test:local`. */
-export const LOCAL_TESTS = ['test/local/{images,stack}.test.ts']
+export const LOCAL_TESTS = ['test/local/{images,compose-config,stack}.test.ts']
 
 export const COMMON = {
   globalSetup: ['test/global-setup.ts'],

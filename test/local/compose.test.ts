@@ -1,9 +1,7 @@
-// The compose files without starting anything: both compose programs take them, all that they name is there, and nothing in
-// them lets anybody in. What they do when they run: stack.test.ts.
-import { execFileSync } from 'node:child_process'
-import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+// The compose files without starting anything: they are what the specification allows, all that they name is there, and
+// nothing in them lets anybody in. That docker-compose takes them: compose-config.test.ts; what they do: stack.test.ts.
+import { existsSync, globSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
 import { basename, dirname, join, normalize } from 'node:path'
 import { Ajv } from 'ajv'
 import { expect, test } from 'vitest'
@@ -53,39 +51,6 @@ test('every file is what the compose specification allows', () => {
   expect(FILES).toHaveLength(5)
   expect(wrong).toEqual([])
 })
-
-test.each([
-  [[WHOLE]],
-  [['local/docker-compose.yml']],
-  [['local/docker-compose.yml', 'local/docker-compose-monitoring.yml']],
-  [['local/docker-compose.yml', 'local/docker-compose.dev.yml']],
-  [['local/docker-compose.yml', 'local/docker-compose-monitoring.yml', 'local/docker-compose.dev.yml']],
-])('docker-compose 1.29 takes %j', files => {
-  expect(compose(files, Object.fromEntries(SECRETS.map(name => [name, 'secret'])))).toBe('')
-})
-
-test.each(SECRETS)('without %s nothing starts, and it is said what to do', name => {
-  const others = Object.fromEntries(SECRETS.filter(other => other !== name).map(other => [other, 'secret']))
-  expect(compose([WHOLE], others)).toMatch(/run scripts\/setup-local\.sh first/)
-})
-
-/** What it finds wrong. Not with the variables of whoever runs the tests: those are in a file where it looks for one. */
-function compose(files: readonly string[], variables: Readonly<Record<string, string>>): string {
-  const folder = mkdtempSync(join(tmpdir(), 'elemta-compose-'))
-  const empty = join(folder, 'env')
-  writeFileSync(empty, '')
-  const named = files.flatMap(file => ['-f', file])
-  try {
-    const env = { PATH: process.env.PATH, COMPOSE_PROFILES: 'full', ...variables }
-    const options = { cwd: ROOT, env, stdio: 'pipe' } as const
-    execFileSync('docker-compose', ['--env-file', empty, ...named, 'config', '--quiet'], options)
-    return ''
-  } catch (error) {
-    return String((error as { stderr: Buffer }).stderr)
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
-}
 
 test('what is written from something else is as its sources say', () => {
   for (const [path, text] of renderCompose()) expect(read(path), `${path}: npm run compose`).toBe(text)
