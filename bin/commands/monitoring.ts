@@ -99,7 +99,10 @@ async function renderedFolder(folder: string): Promise<string> {
 
 type SetUp = Readonly<{ config: Config; folder: string; kind: Kind; ok: boolean }>
 
-async function setUp(options: SetupOptions & Readonly<{ for: Kind }>, answers: Answers): Promise<SetUp> {
+type KindOptions = SetupOptions & Readonly<{ for: Kind; alsoRan?: boolean }>
+
+/** `alsoRan`: nobody has asked for this kind, so what keeps it from starting is no failure. */
+async function setUp(options: KindOptions, answers: Answers): Promise<SetUp> {
   const { setUpMonitoring } = await import('../../local/monitoring/setup.ts')
   const { setUpStack, STACK_SITE } = await import('../../local/stack/setup.ts')
   const kind = options.for
@@ -111,8 +114,10 @@ async function setUp(options: SetupOptions & Readonly<{ for: Kind }>, answers: A
     ? await setUpStack({ root: ROOT, site: folder, env: environment, freeMemory: process.availableMemory() })
     : { lines: [], problems: [] }
   for (const line of [...site.lines, ...stack.lines]) print(line)
-  for (const problem of [...site.problems, ...stack.problems]) process.stderr.write(`${problem}\n`)
-  return { config, folder, kind, ok: site.problems.length + stack.problems.length === 0 }
+  const inTheWay = options.alsoRan ? [] : stack.problems
+  if (options.alsoRan) for (const problem of stack.problems) print(`note      for containers: ${problem}`)
+  for (const problem of [...site.problems, ...inTheWay]) process.stderr.write(`${problem}\n`)
+  return { config, folder, kind, ok: site.problems.length + inTheWay.length === 0 }
 }
 
 /** What is not said is both, where there is Docker and all is where it usually is. */
@@ -149,7 +154,8 @@ async function answersFrom(options: SetupOptions): Promise<Answers> {
 async function setup(options: SetupOptions): Promise<void> {
   const answers = await answersFrom(options)
   for (const kind of await kindsOf(options)) {
-    const { ok } = await setUp({ ...options, for: kind }, answers)
+    const alsoRan = options.for === undefined && kind === 'containers'
+    const { ok } = await setUp({ ...options, for: kind, alsoRan }, answers)
     if (ok) print(NEXT[kind])
     else process.exitCode = 1
   }
@@ -166,7 +172,8 @@ async function security(options: SetupOptions): Promise<void> {
   const { formatCheck } = await import('../../monitoring/verify/verify.ts')
   const [kinds, answers] = [await kindsOf(options), await answersFrom(options)]
   for (const kind of kinds) {
-    const { config, folder, ok } = await setUp({ ...options, for: kind }, answers)
+    const alsoRan = options.for === undefined && kind === 'containers'
+    const { config, folder, ok } = await setUp({ ...options, for: kind, alsoRan }, answers)
     if (!ok) process.exitCode = 1
     // A stack in containers is looked into by verify, when it runs.
     const isLater = kind === 'containers' || (kinds.length > 1 && !(await isRunning(config)))
