@@ -73,6 +73,8 @@ const front = createServer((incoming, outgoing) => {
   })
   onward.on('error', error => (outgoing.headersSent ? outgoing.destroy() : outgoing.writeHead(502).end(String(error))))
   incoming.pipe(onward)
+  // Who hangs up takes no message from a queue.
+  outgoing.on('close', () => onward.destroy())
 })
 
 function answer(outgoing, body) {
