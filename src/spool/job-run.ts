@@ -1,11 +1,14 @@
 // One job under its lease: the lease is renewed while the handler works, and is settled whatever happens. A handler that
-// throws gives its job back with a growing delay; after `maxTries` it is given up. A job that is called off (`calledOff`:
+// throws gives its job back with a growing delay; after `maxTries` it is given up. While the storage is away nothing can
+// be blamed on the job: it waits where it is, and is worked on again under the same lease. A job that is called off (`calledOff`:
 // whoever runs it has no more time) is given back as if it had not been handed out. Never rejects: when the storage is
 // gone too, the lease runs out by itself.
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Job } from '../mail/job.ts'
 import type { Log } from '../platform/log.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import type { JobQueue, Lease } from '../storage/job-queue.ts'
+import { isStorageAway } from '../storage/storage-away.ts'
 
 /** Does the job and settles its lease (`done` belongs into the job's last write). Heeds the signal as well as it can. */
 export type JobHandler<J extends Job> = (lease: Lease<J>, signal: AbortSignal) => Promise<void>
@@ -21,7 +24,7 @@ export type JobRunOptions<J extends Job> = Readonly<{
   /** Leases are renewed at this interval, in milliseconds. */
   renewEvery?: number
   maxTries?: number
-  /** Milliseconds before a job that failed is handed out again, by how often it was tried. */
+  /** Milliseconds before a job that failed is handed out again, or goes on after the storage was away, by how often. */
   retryDelay?: (tries: number) => number
   log: Log
   metrics: Metrics
@@ -69,6 +72,18 @@ export function createJobRun<J extends Job>(options: JobRunOptions<J>): JobRun<J
     await settled.catch(cause => log.error({ queueId, stage, why: String(cause) }, 'job-not-returned'))
   }
 
+  async function work(lease: Lease<J>, signal: AbortSignal): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await handle(lease, signal)
+      } catch (error) {
+        if (signal.aborted || !isStorageAway(error)) throw error
+        log.warn({ queueId: lease.job.queueId, stage, attempt, why: String(error) }, 'storage-away')
+        await pause(retryDelay(attempt), undefined, { signal })
+      }
+    }
+  }
+
   async function run(lease: Lease<J>, calledOff?: AbortSignal): Promise<void> {
     const { queueId } = lease.job
     const end = new AbortController()
@@ -84,7 +99,7 @@ export function createJobRun<J extends Job>(options: JobRunOptions<J>): JobRun<J
     }, renewEvery)
     try {
       if (lease.tries > maxTries) await giveUp(lease, `its worker died or failed ${lease.tries - 1} times`)
-      else await handle(lease, end.signal)
+      else await work(lease, end.signal)
     } catch (error) {
       await (calledOff?.aborted ? interrupted(lease) : failed(lease, error))
     } finally {
