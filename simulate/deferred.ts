@@ -34,7 +34,6 @@ export function startDeferrals(world: World): Deferrals {
     if (!(yield* dynamodb.step('enqueue-delivery', at))) return void due.push(message)
     census.move(message, 'delivery')
     message.attempt++
-    message.tries.delivery = 0
     yield* wake(connection, message)
     yield* dynamodb.step('note-again', at)
     yield* dynamodb.step('undefer', at)

@@ -34,9 +34,8 @@ export function startDeliveryFunctions(
 
     function* one(message: Message): Process {
       if (!(yield* dynamodb.step(job.lease, message.at))) return
-      const end = yield* doJob(world, job, message)
-      if (end === 'done') void connection.remove(message)
-      else if (Number.isFinite(end)) void connection.later(message, end)
+      yield* doJob(world, job, message)
+      void connection.remove(message)
     }
 
     for (;;) {

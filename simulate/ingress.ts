@@ -37,8 +37,7 @@ export function startIngress(world: World, rate: number, fleet: Fleet<IngressTas
 
   function* session(): Process {
     const begun = clock.now()
-    const tries = { scan: 0, delivery: 0 }
-    const message: Message = { begun, at: chance(), acceptedAt: 0, place: 'scan', attempt: 1, tries }
+    const message: Message = { begun, at: chance(), acceptedAt: 0, place: 'scan', attempt: 1 }
     const task = fleet.any()
     yield task.processor.work(processorTime.ingress)
     if (!(yield* store(message, task))) {

@@ -1,7 +1,7 @@
 // The worker loop of a task, as src/spool/worker.ts and job-queue-sqs.ts do it: one receive at a time, for as many jobs
-// as it has room for; all of them are leased, then begun. A job that fails comes back after a growing delay and is given
-// up after so many tries; where that cannot be written down either, its wake-up comes back by itself.
-import { growingDelay, MAX_TRIES } from '../src/spool/job-run.ts'
+// as it has room for; all of them are leased, then begun. A job whose storage refuses waits, longer each time, and goes
+// on under its lease, as job-run.ts does it.
+import { growingDelay } from '../src/spool/job-run.ts'
 import type { StepName } from './dynamodb-steps.ts'
 import { type Process, settled, start, together } from './process.ts'
 import type { Connection } from './sqs.ts'
@@ -18,18 +18,12 @@ export type Job = Readonly<{
 /** When a receive failed, milliseconds. */
 const AFTER_FAILURE = 1000
 
-/** Does a job that is leased: `done`, or how many milliseconds it waits; Infinity: until its wake-up comes back. */
-export function* doJob(world: World, job: Job, message: Message): Process<'done' | number> {
-  const { dynamodb, census } = world
-  const tries = ++message.tries[job.kind]
-  if ((yield* job.handle(message)) && (yield* dynamodb.step(job.done, message.at))) return 'done'
-  if (tries >= MAX_TRIES) {
-    if (message.place === job.kind) census.move(message, 'dead')
-    return 'done'
+/** Does a job that is leased, however often that takes. */
+export function* doJob({ dynamodb }: World, job: Job, message: Message): Process {
+  for (let attempt = 1; ; attempt++) {
+    if ((yield* job.handle(message)) && (yield* dynamodb.step(job.done, message.at))) return
+    yield growingDelay(attempt)
   }
-  // Giving it back is a write like a lease.
-  const isBack = yield* dynamodb.step(job.lease, message.at)
-  return isBack ? growingDelay(tries) : Number.POSITIVE_INFINITY
 }
 
 /** A task's worker with room for `concurrency` jobs. */
@@ -45,9 +39,8 @@ export function startWorker(world: World, job: Job, connection: Connection<Messa
   }
 
   function* run(message: Message): Process {
-    const end = yield* doJob(world, job, message)
-    if (end === 'done') void connection.remove(message)
-    else if (Number.isFinite(end)) void connection.later(message, end)
+    yield* doJob(world, job, message)
+    void connection.remove(message)
   }
 
   function end(): void {

@@ -11,7 +11,7 @@ import type { Latencies, Quotas } from './services.ts'
 import type { Queue } from './sqs.ts'
 
 /** Where an accepted message is. Every one is in exactly one place. */
-export const PLACES = ['scan', 'delivery', 'deferred', 'delivered', 'failed', 'dead'] as const
+export const PLACES = ['scan', 'delivery', 'deferred', 'delivered', 'failed'] as const
 export type Place = (typeof PLACES)[number]
 
 export type Message = {
@@ -23,8 +23,6 @@ export type Message = {
   place: Place
   /** Of the delivery. */
   attempt: number
-  /** How often each of its jobs was handed out. */
-  readonly tries: { scan: number; delivery: number }
 }
 
 export type Census = Readonly<{
@@ -35,7 +33,7 @@ export type Census = Readonly<{
 }>
 
 export function createCensus(): Census {
-  const counts: Record<Place, number> = { scan: 0, delivery: 0, deferred: 0, delivered: 0, failed: 0, dead: 0 }
+  const counts: Record<Place, number> = { scan: 0, delivery: 0, deferred: 0, delivered: 0, failed: 0 }
   let accepted = 0
   return {
     counts,
