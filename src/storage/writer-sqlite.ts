@@ -52,13 +52,17 @@ export async function startWriter(options: WriterOptions): Promise<Writer> {
     workerData: { ...threadOptions, ...syncing } satisfies WriterThreadOptions,
     ...(channel && { transferList: [channel.port1] }),
     execArgv: [],
+    // Else `node --watch` says in between what the thread has loaded.
+    env: {},
     name: 'spool-writer',
   })
   const threads = [thread]
   if (channel !== undefined) {
     const workerData: LogSyncOptions = { path: `${options.path}-wal`, writer: channel.port2 }
     const url = new URL('./log-sync-thread-disk.ts', import.meta.url)
-    threads.push(new Worker(url, { workerData, transferList: [channel.port2], execArgv: [], name: 'log-sync' }))
+    threads.push(
+      new Worker(url, { workerData, transferList: [channel.port2], execArgv: [], env: {}, name: 'log-sync' }),
+    )
   }
   const exits = threads.map(one => new Promise(resolve => one.once('exit', resolve)))
   await new Promise<void>((resolve, reject) => {
