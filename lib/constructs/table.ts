@@ -1,4 +1,4 @@
-// A DynamoDB table as aws-schema describes it: on demand, encrypted, with its indexes of keys only and its time to live.
+// A DynamoDB table as aws-schema describes it: on demand, encrypted, with its indexes and its time to live.
 import { RemovalPolicy } from 'aws-cdk-lib'
 import { AttributeType, ProjectionType, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb'
 import { Construct } from 'constructs'
@@ -22,11 +22,13 @@ export class Table extends Construct {
     this.table = new TableV2(this, 'Table', {
       partitionKey: key(schema.partition),
       sortKey: key(schema.sort),
-      globalSecondaryIndexes: schema.indexes.map(({ name, partition, sort }) => ({
+      globalSecondaryIndexes: schema.indexes.map(({ name, partition, sort, include }) => ({
         indexName: name,
         partitionKey: key(partition),
         sortKey: key(sort),
-        projectionType: ProjectionType.KEYS_ONLY,
+        ...(include === undefined
+          ? { projectionType: ProjectionType.KEYS_ONLY }
+          : { projectionType: ProjectionType.INCLUDE, nonKeyAttributes: [...include] }),
       })),
       timeToLiveAttribute: schema.timeToLive,
       // Always encrypted; AWS's own key costs nothing per request.

@@ -16,8 +16,8 @@ export const PER_MESSAGE = {
   s3Gets: 2,
   /** Two wake-ups, each sent, received and removed. At a few messages a second no batch has more than one. */
   sqsRequests: 6,
-  /** Accepted 13, scanned 6, delivered 12, and greylisting's note of a stranger 2. */
-  dynamodbWrites: 33,
+  /** Accepted 10, scanned 6, delivered 12, and greylisting's note of a stranger 2. */
+  dynamodbWrites: 30,
   dynamodbReads: 3,
   /** Assumed: the lines of its log, all roles together. */
   logOctets: 3_000,

@@ -3,9 +3,9 @@
 // Names of resources are not here: each deployment has its own. Keys are strings. How items use them: record-keys-dynamodb.
 // An index that several kinds of items share is sparse: an item is in it only while it has both of its attributes.
 
-export type IndexSchema = Readonly<{ name: string; partition: string; sort: string }>
+/** Beside keys an index holds what `include` names, and nothing else: other changes to an item cost it nothing. */
+export type IndexSchema = Readonly<{ name: string; partition: string; sort: string; include?: readonly string[] }>
 
-/** Indexes hold keys only: what they find is read from the table, so a change to an item costs them nothing. */
 export type TableSchema = Readonly<{
   partition: string
   sort: string
@@ -23,11 +23,8 @@ export const RECORDS_TABLE = {
     /** Recipients that wait, by domain and by sender. */
     { name: 'domain', partition: 'domainKey', sort: 'domainAt' },
     { name: 'sender', partition: 'senderKey', sort: 'senderAt' },
-    /** Look-ups: messages by sender and recipients by address; messages by message id. */
-    { name: 'address', partition: 'addressKey', sort: 'addressAt' },
-    { name: 'message-id', partition: 'messageIdKey', sort: 'messageIdAt' },
-    /** Messages, and deferrals, by the age of the message. */
-    { name: 'age', partition: 'ageKey', sort: 'ageAt' },
+    /** Messages, and deferrals, by the age of the message; look-ups go along it and filter by what a message is found by. */
+    { name: 'age', partition: 'ageKey', sort: 'ageAt', include: ['look'] },
   ],
   timeToLive: 'expiresAt',
 } as const satisfies TableSchema

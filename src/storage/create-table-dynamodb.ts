@@ -7,7 +7,7 @@ import {
   type UpdateTimeToLiveCommandInput,
   waitUntilTableExists,
 } from '@aws-sdk/client-dynamodb'
-import type { TableSchema } from './aws-schema.ts'
+import type { IndexSchema, TableSchema } from './aws-schema.ts'
 
 /** Resolves when the table can be used. `timeToLive: false` is for emulators that don't know it. */
 export async function createTable(
@@ -38,7 +38,7 @@ export function tableRequest(TableName: string, { partition, sort, indexes }: Ta
     GlobalSecondaryIndexes: indexes.map(index => ({
       IndexName: index.name,
       KeySchema: schema(index),
-      Projection: { ProjectionType: 'KEYS_ONLY' },
+      Projection: projectionOf(index),
     })),
   }
 }
@@ -46,4 +46,9 @@ export function tableRequest(TableName: string, { partition, sort, indexes }: Ta
 /** What UpdateTimeToLive is asked, once the table is there. */
 export function timeToLiveRequest(TableName: string, { timeToLive }: TableSchema): UpdateTimeToLiveCommandInput {
   return { TableName, TimeToLiveSpecification: { AttributeName: timeToLive, Enabled: true } }
+}
+
+function projectionOf({ include }: IndexSchema) {
+  if (include === undefined) return { ProjectionType: 'KEYS_ONLY' as const }
+  return { ProjectionType: 'INCLUDE' as const, NonKeyAttributes: [...include] }
 }

@@ -6,21 +6,19 @@ import { crc32 } from 'node:zlib'
 import { domainOf } from '../mail/envelope.ts'
 import type { Job } from '../mail/job.ts'
 import { isFinal, type RecipientState } from '../mail/record.ts'
-import { RECORDS_TABLE } from './aws-schema.ts'
+import { type IndexSchema, RECORDS_TABLE } from './aws-schema.ts'
 import type { Key } from './table-dynamodb.ts'
 
 type IndexName = (typeof RECORDS_TABLE.indexes)[number]['name']
 
-/** An index, and how many shards a key of it has: a partition takes a thousand writes in a second. */
-export function indexOf(name: IndexName): (typeof RECORDS_TABLE.indexes)[number] & { shards: number } {
-  return { ...RECORDS_TABLE.indexes.find(index => index.name === name)!, shards: SHARDS[name] }
+export function indexOf(name: IndexName): IndexSchema {
+  return RECORDS_TABLE.indexes.find(index => index.name === name)!
 }
+/** How many shards a key of an index has: a partition takes a thousand writes in a second. */
 const SHARDS: Readonly<Record<IndexName, number>> = {
   work: 8,
   domain: 4,
   sender: 4,
-  address: 4,
-  'message-id': 1,
   age: 8,
 }
 
@@ -72,11 +70,6 @@ export function recipientListing(queueId: string, recipient: string, state: Reci
     senderAt: waits ? place : '',
   }
 }
-
-export const addressListing = (queueId: string, address: string, place: string) => ({
-  addressKey: inShard('address', address.toLowerCase(), queueId),
-  addressAt: place,
-})
 
 export const messageAge = (queueId: string) => ({ ageKey: inShard('age', 'message', queueId), ageAt: queueId })
 export const deferralAge = (jobId: string, acceptedAt: number) => ({

@@ -80,19 +80,17 @@ function byOctets(a: string, b: string): number {
 
 function streamsOf(table: Table) {
   const inIndex =
-    (name: 'work' | 'domain' | 'sender' | 'address', sort: string) =>
+    (name: 'work' | 'domain' | 'sender', sort: string) =>
     (key: string): Stream[] =>
       shardsOf(name, key).map(partition => async (after, limit) => {
         const items = await table.query({ index: indexOf(name), partition, after, limit })
         const all = items.map(item => String(item[sort]))
         const upTo = items.length === limit ? { upTo: all.at(-1)! } : {}
-        // Beside recipients the address index has messages, by sender.
-        return { places: all.filter(place => place.includes(' ')), ...upTo }
+        return { places: all, ...upTo }
       })
   const byState = inIndex('work', 'workAt')
   const byDomain = inIndex('domain', 'domainAt')
   const bySender = inIndex('sender', 'senderAt')
-  const byAddress = inIndex('address', 'addressAt')
 
   async function placesOf(queueId: string, after: string): Promise<string[]> {
     const items = await table.query({ partition: partitionOf(queueId), prefix: 'R#' })
@@ -110,9 +108,9 @@ function streamsOf(table: Table) {
     })
 
   return {
-    of({ states, queueId, domain, recipient, sender }: RecipientFilter): Stream[] {
+    of({ states, queueId, recipient, sender, ...filter }: RecipientFilter): Stream[] {
+      const domain = recipient === undefined ? filter.domain : domainOf(recipient)
       if (queueId !== undefined) return [async after => ({ places: await placesOf(queueId, after) })]
-      if (recipient !== undefined) return byAddress(recipient.toLowerCase())
       const waiting = states.filter(state => !isFinal(state) && state !== 'queued')
       // Few are queued for long; those that wait may be a million, and are listed by domain and sender.
       const rest = states.filter(state => !waiting.includes(state))

@@ -8,23 +8,19 @@ import { createClaims } from './record-claims-dynamodb.ts'
 import { createDeferrals } from './record-deferrals-dynamodb.ts'
 import { distinctRecipients, readStory, recordIn } from './record-items-dynamodb.ts'
 import {
-  addressListing,
   eventKey,
-  indexOf,
   messageAge,
   messageKey,
-  placeOf,
-  queueIdOf,
   recipientKey,
   recipientListing,
   recipientOf,
   senderKeyOf,
-  shardsOf,
   sortable,
 } from './record-keys-dynamodb.ts'
 import { createRecipientLists } from './record-lists-dynamodb.ts'
+import { findMessages, lookOf } from './record-lookup-dynamodb.ts'
 import { createRemoval } from './record-removal-dynamodb.ts'
-import type { RecordQuery, RecordStore } from './record-store.ts'
+import type { RecordStore } from './record-store.ts'
 import { type Counter, countWrite, readTally } from './record-tally-dynamodb.ts'
 import { chunks, type Item, MOST_WRITES, type Table, type Write } from './table-dynamodb.ts'
 
@@ -94,7 +90,7 @@ export function createDynamoRecordStore({
     ...createRemoval({ table, hasContent }),
 
     async create(message, event) {
-      const { queueId, acceptedAt, envelope, messageId, size } = message
+      const { queueId, acceptedAt, envelope, size } = message
       const sender = envelope.reversePath
       const recipients = distinctRecipients(message)
       const put = (recipient: string): Write => ({
@@ -105,7 +101,6 @@ export function createDynamoRecordStore({
           senderShard: senderKeyOf(queueId, sender),
           acceptedAt,
           size,
-          ...addressListing(queueId, recipient, placeOf(queueId, recipient)),
           ...present(recipientListing(queueId, recipient, 'queued')),
         },
       })
@@ -121,9 +116,8 @@ export function createDynamoRecordStore({
         doc: JSON.stringify(message),
         accepted: JSON.stringify(event),
         acceptedAt,
-        ...addressListing(queueId, sender, queueId),
+        look: lookOf(message),
         ...messageAge(queueId),
-        ...(messageId !== undefined && { messageIdKey: messageIdKeyOf(messageId), messageIdAt: queueId }),
       }
       const failed = await table.transact(() => [
         { put: record, ...isNew },
@@ -149,7 +143,7 @@ export function createDynamoRecordStore({
     },
 
     async find(query) {
-      const ids = await findIds(table, query)
+      const ids = await findMessages(table, query)
       const records = await Promise.all(ids.map(async queueId => recordIn(await readStory(table, queueId))))
       return records.filter(record => record !== undefined)
     },
@@ -157,27 +151,6 @@ export function createDynamoRecordStore({
     tally: () => readTally(table),
   }
 }
-
-/** Newest first. Of one message several recipients may fit, hence more and more are asked for until it is enough. */
-async function findIds(table: Table, query: RecordQuery): Promise<string[]> {
-  const [index, keys] =
-    'messageId' in query
-      ? [indexOf('message-id'), [messageIdKeyOf(query.messageId)]]
-      : [indexOf('address'), shardsOf('address', query.address.toLowerCase())]
-  const shards = await Promise.all(
-    keys.map(async partition => {
-      for (let limit = query.limit; ; limit *= 4) {
-        const items = await table.query({ index, partition, limit, newestFirst: true })
-        const ids = [...new Set(items.map(queueIdOf))]
-        if (ids.length >= query.limit || items.length < limit) return ids
-      }
-    }),
-  )
-  return [...new Set(shards.flat())].toSorted().toReversed().slice(0, query.limit)
-}
-
-/** A partition key may have 2048 octets; what is longer than any sane message id is found by its beginning. */
-const messageIdKeyOf = (messageId: string) => messageId.slice(0, 500)
 
 function moveWrite(
   queueId: string,

@@ -41,6 +41,8 @@ export type Range = Readonly<{
   /** As many as there are, unless given. */
   limit?: number
   newestFirst?: boolean
+  /** Only those whose attribute has one of these texts in it; the others are read and passed over. */
+  contains?: Readonly<{ attribute: string; anyOf: readonly string[] }>
 }>
 
 export interface Table {
@@ -85,11 +87,19 @@ export function openTable({ client, name }: { client: DynamoDBDocumentClient; na
       values.from = after === undefined ? (from ?? '\0') : `${after}\0`
       values.to = before ?? LAST
     }
-    const names = { '#partition': partition, ...(condition.includes('#sort') && { '#sort': sort }) }
+    const names: Record<string, string> = {
+      '#partition': partition,
+      ...(condition.includes('#sort') && { '#sort': sort }),
+    }
+    const { attribute, anyOf = [] } = range.contains ?? {}
+    if (attribute !== undefined) names['#attribute'] = attribute
+    for (const [n, text] of anyOf.entries()) values[`text${n}`] = text
+    const filter = anyOf.map((_, n) => `contains(#attribute, :text${n})`).join(' OR ')
     return {
       TableName: name,
       ...(range.index === undefined ? { ConsistentRead: true } : { IndexName: range.index.name }),
       KeyConditionExpression: condition,
+      ...(filter !== '' && { FilterExpression: filter }),
       ExpressionAttributeNames: names,
       ExpressionAttributeValues: withColons(values),
     }
@@ -120,7 +130,9 @@ export function openTable({ client, name }: { client: DynamoDBDocumentClient; na
     },
 
     async query(range) {
-      const { limit = Number.POSITIVE_INFINITY, newestFirst = false } = range
+      const { limit = Number.POSITIVE_INFINITY, newestFirst = false, contains } = range
+      // DynamoDB counts what it passes over, too.
+      const isBounded = limit !== Number.POSITIVE_INFINITY && contains === undefined
       const items: Item[] = []
       let from: Record<string, unknown> | undefined
       do {
@@ -128,14 +140,14 @@ export function openTable({ client, name }: { client: DynamoDBDocumentClient; na
           new QueryCommand({
             ...rangeInput(range),
             ScanIndexForward: !newestFirst,
-            ...(limit !== Number.POSITIVE_INFINITY && { Limit: limit - items.length }),
+            ...(isBounded && { Limit: limit - items.length }),
             ...(from && { ExclusiveStartKey: from }),
           }),
         )
         items.push(...((page.Items ?? []) as Item[]))
         from = page.LastEvaluatedKey
       } while (from !== undefined && items.length < limit)
-      return items
+      return items.slice(0, limit)
     },
 
     async count(range) {

@@ -46,7 +46,7 @@ export async function startDynalite(): Promise<Dynalite> {
 
   const indexes = new Map<string, Index[]>()
 
-  /** What a write costs in the indexes of its table, which hold keys only: dynalite does not say. */
+  /** What a write costs in the indexes of its table: dynalite does not say. */
   async function askAndCountIndexes(operation: string, input: Json, factor = 1): Promise<Answer> {
     if (!bill.exact) return ask(operation, input, factor)
     const { TableName, Key, Item } = input as Written
@@ -57,11 +57,10 @@ export async function startDynalite(): Promise<Dynalite> {
     const after = (await ask('GetItem', read)).body.Item as Json | undefined
     bill.readUnits = readUnits
     for (const index of indexes.get(TableName) ?? []) {
-      const [was, is] = [before, after].map(item => {
-        const keys = index.KeySchema.map(({ AttributeName }) => item?.[AttributeName])
-        return keys.includes(undefined) ? '' : JSON.stringify(keys)
-      })
-      if (was !== is) bill.writeUnits += (was === '' ? 0 : 1) + (is === '' ? 0 : 1)
+      const [was, is] = [before, after].map(item => entryOf(item, index))
+      // An entry whose keys change goes, and another one comes.
+      if (was?.keys !== is?.keys) bill.writeUnits += (was?.units ?? 0) + (is?.units ?? 0)
+      else if (was?.all !== is?.all) bill.writeUnits += Math.max(was?.units ?? 0, is?.units ?? 0)
     }
     return answered
   }
@@ -171,7 +170,16 @@ export async function startDynalite(): Promise<Dynalite> {
 }
 
 type Consumed = Readonly<{ CapacityUnits: number }>
-type Index = Readonly<{ KeySchema: { AttributeName: string }[] }>
+type Index = Readonly<{ KeySchema: { AttributeName: string }[]; Projection: { NonKeyAttributes?: string[] } }>
+
+/** What an index holds of an item, and the units to write that. */
+function entryOf(item: Json | undefined, { KeySchema, Projection }: Index) {
+  const keys = KeySchema.map(({ AttributeName }) => item?.[AttributeName])
+  if (item === undefined || keys.includes(undefined)) return undefined
+  const rest = [item.pk, item.sk, ...(Projection.NonKeyAttributes ?? []).map(name => item[name])]
+  const all = JSON.stringify([keys, rest])
+  return { keys: JSON.stringify(keys), all, units: Math.ceil(all.length / 1024) }
+}
 
 const REFUSALS = {
   throttled: {

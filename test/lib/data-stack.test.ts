@@ -2,7 +2,7 @@
 import { Match } from 'aws-cdk-lib/assertions'
 import { expect, test, vi } from 'vitest'
 import { DATA_OUTPUTS } from '../../lib/names.ts'
-import { JOB_QUEUE, MAIL_BUCKET, POLICY_TABLE, RECORDS_TABLE } from '../../src/storage/aws-schema.ts'
+import { type IndexSchema, JOB_QUEUE, MAIL_BUCKET, POLICY_TABLE, RECORDS_TABLE } from '../../src/storage/aws-schema.ts'
 import { containersOf, environmentOf, type Resource, synthesize } from './synth.ts'
 
 // Making a template takes a second on a machine with nothing else to do.
@@ -102,10 +102,13 @@ test.each([
     TimeToLiveSpecification: { AttributeName: schema.timeToLive, Enabled: true },
   })
   expect(Properties.GlobalSecondaryIndexes).toEqual(
-    schema.indexes.map(({ name, partition, sort }) => ({
+    schema.indexes.map(({ name, partition, sort, include }: IndexSchema) => ({
       IndexName: name,
       KeySchema: keys(partition, sort),
-      Projection: { ProjectionType: 'KEYS_ONLY' },
+      Projection:
+        include === undefined
+          ? { ProjectionType: 'KEYS_ONLY' }
+          : { ProjectionType: 'INCLUDE', NonKeyAttributes: include },
     })),
   )
 })

@@ -39,3 +39,15 @@ test('a removal that breaks off leaves a record, which the next one removes', as
   expect(await home.table.query({ partition: `Q#${message.queueId}` })).toEqual([])
   expect((await records.tally()).states.delivered).toBe(1)
 })
+
+test('finds a message also by the last of many recipients, who have no room in the index', async () => {
+  const { records } = await (await dynamoHome()).open()
+  const recipients = Array.from({ length: 60 }, (_, n) => `Recipient${n}@example.com`)
+  const messages = [acceptedMessage({ recipients }), acceptedMessage()]
+  for (const message of messages) await records.create(message, acceptedEvent())
+  const found = async (address: string) =>
+    (await records.find({ address, limit: 1 })).map(({ message }) => message.queueId)
+  expect(await found('recipient59@example.com')).toEqual([messages[0]!.queueId])
+  expect(await found('user@example.com')).toEqual([messages[1]!.queueId])
+  expect(await found('recipient5@example.co')).toEqual([])
+})
