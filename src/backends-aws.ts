@@ -15,14 +15,14 @@ import { JOB_QUEUE } from './storage/aws-schema.ts'
 import type { Backends } from './storage/backends.ts'
 import { readItemAnswer } from './storage/item-answers-dynamodb.ts'
 import { createSqsJobQueue, type SqsJobQueue, type SqsJobQueueOptions } from './storage/job-queue-sqs.ts'
-import { createJobRows } from './storage/job-rows-dynamodb.ts'
+import type { JobRows } from './storage/job-rows-dynamodb.ts'
 import { createS3MessageStore, type S3MessageStore } from './storage/message-store-s3.ts'
 import type { PolicyStore } from './storage/policy-store.ts'
 import { createDynamoPolicyStore } from './storage/policy-store-dynamodb.ts'
-import { partitionOf } from './storage/record-keys-dynamodb.ts'
-import { createDynamoRecordStore } from './storage/record-store-dynamodb.ts'
+import { createRecords } from './storage/records-dynamodb.ts'
 import { openTable } from './storage/table-dynamodb.ts'
 import { createWakeUpQueue } from './storage/wake-ups-sqs.ts'
+import { inTurns } from './storage/write-steps.ts'
 
 /** The URL of a queue for each priority; they may be the same. */
 export type QueueUrls = Readonly<Record<Priority, string>>
@@ -62,6 +62,8 @@ export type AwsBackends = Backends &
     deliveryJobs: SqsJobQueue<DeliveryJob>
     /** Whether a message has jobs, leased or not, dead or not. */
     hasJobs(queueId: string): Promise<boolean>
+    /** Settles the account of messages some minutes old: to be done every minute, anywhere. */
+    settle(): Promise<void>
   }>
 
 /** A request that has no answer by then has failed, and is tried again or means "later". */
@@ -100,26 +102,21 @@ export async function openAws(options: AwsOptions): Promise<AwsBackends> {
   signActions(dynamodb, 'dynamodb', { count, read: readItemAnswer })
   const table = openTable({ client: DynamoDBDocumentClient.from(dynamodb), name: place.recordsTable })
 
-  function jobQueue<J extends Job>(kind: J['kind'], urls: QueueUrls): SqsJobQueue<J> {
+  function jobQueue<J extends Job>(rows: JobRows<J>, urls: QueueUrls): SqsJobQueue<J> {
     const byUrl = new Map(
       Object.values(urls).map(url => [url, createWakeUpQueue({ client: sqs, receiver, url, waitTime })]),
     )
     const queueOf = (priority: Priority) => byUrl.get(urls[priority])!
     const queues = { high: queueOf('high'), normal: queueOf('normal'), low: queueOf('low') }
-    const rows = createJobRows<J>({ table, kind, now, leaseTime })
     return createSqsJobQueue({ rows, queues, now, leaseTime, log, ...(polls && { times: polls.times }) })
   }
 
-  const messages = createS3MessageStore({ client: s3, bucket: place.bucket, count })
-  const scanJobs = jobQueue<ScanJob>('scan', place.scanQueues)
-  const deliveryJobs = jobQueue<DeliveryJob>('delivery', place.deliveryQueues)
+  const contents = createS3MessageStore({ client: s3, bucket: place.bucket, count })
+  const spool = createRecords({ table, hasContent: contents.has, now, leaseTime })
+  const { records, together, hasJobs, settle } = spool
+  const scanJobs = jobQueue(spool.scanRows, place.scanQueues)
+  const deliveryJobs = jobQueue(spool.deliveryRows, place.deliveryQueues)
   let closing: Promise<void> | undefined
-
-  const jobsOf = (queueId: string) => ({ partition: partitionOf(queueId), prefix: 'J#' })
-
-  async function inOrder(...writes: readonly (() => Promise<unknown>)[]): Promise<void> {
-    for (const write of writes) await write()
-  }
 
   async function close(): Promise<void> {
     await Promise.all([scanJobs.close(), deliveryJobs.close()])
@@ -127,13 +124,14 @@ export async function openAws(options: AwsOptions): Promise<AwsBackends> {
   }
 
   return {
-    messages,
-    records: createDynamoRecordStore({ table, hasContent: messages.has }),
+    messages: inTurns(contents, spool.inTurn),
+    records,
     scanJobs,
     deliveryJobs,
-    together: inOrder,
-    provisionally: inOrder,
-    hasJobs: async queueId => (await table.query({ ...jobsOf(queueId), limit: 1 })).length > 0,
+    together,
+    provisionally: together,
+    hasJobs,
+    settle,
     close() {
       closing ??= close()
       return closing

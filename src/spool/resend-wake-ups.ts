@@ -12,11 +12,16 @@ const PATIENCE = 60 * 60_000
 /** In one pass. */
 const MOST = 1000
 
-/** One pass over both queues. Returns how many jobs were woken. */
+/** One pass over both queues, once the account of messages some minutes old is settled. Returns how many jobs were woken. */
 export async function resendWakeUps(
-  { scanJobs, deliveryJobs }: Readonly<{ scanJobs: Resending; deliveryJobs: Resending }>,
+  {
+    scanJobs,
+    deliveryJobs,
+    settle,
+  }: Readonly<{ scanJobs: Resending; deliveryJobs: Resending; settle(): Promise<void> }>,
   log: Log,
 ): Promise<number> {
+  await settle()
   const options = { grace: GRACE, patience: PATIENCE, max: MOST }
   const [scan, delivery] = await Promise.all([scanJobs.resend(options), deliveryJobs.resend(options)])
   if (scan + delivery > 0) log.warn({ scan, delivery }, 'wake-ups-resent')

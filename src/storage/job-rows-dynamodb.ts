@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto'
 import type { Job } from '../mail/job.ts'
 import type { DeadLetter, Lease, QueueTally } from './job-queue.ts'
 import { tallyRows } from './job-tally-dynamodb.ts'
+import { jobItem } from './record-items-dynamodb.ts'
 import { indexOf, jobKey, jobListing, partitionOf, shardsOf, sortable } from './record-keys-dynamodb.ts'
 import type { Item, Table } from './table-dynamodb.ts'
 
@@ -92,16 +93,7 @@ export function createJobRows<J extends Job>({
     async put(job) {
       const at = now()
       const item = await table.write({
-        put: {
-          ...jobKey(kind, job.id),
-          doc: JSON.stringify(job),
-          recipients: job.recipients.length,
-          enqueuedAt: at,
-          visibleAt: at,
-          tries: 0,
-          dead: false,
-          ...listed(job.id, 'open', at),
-        },
+        put: jobItem(job, { enqueuedAt: at, visibleAt: at, tries: 0 }),
         condition: 'attribute_not_exists(#pk)',
       })
       return item !== undefined

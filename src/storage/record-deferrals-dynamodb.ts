@@ -3,24 +3,18 @@
 // is what was counted. Repeating a write whose answer was lost finds its own tag, or nothing, and changes nothing.
 import { randomUUID } from 'node:crypto'
 import { type Deferral, HELD } from '../mail/job.ts'
-import {
-  deferralAge,
-  deferralKey,
-  dueListing,
-  indexOf,
-  messageKey,
-  partitionOf,
-  shardsOf,
-} from './record-keys-dynamodb.ts'
+import { acceptanceIn } from './folded-item-dynamodb.ts'
+import { deferralAge, deferralKey, dueListing, indexOf, partitionOf, shardsOf } from './record-keys-dynamodb.ts'
 import type { RecordStore } from './record-store.ts'
 import { countWrite, readCounters } from './record-tally-dynamodb.ts'
 import type { Item, Table } from './table-dynamodb.ts'
+import type { Unfold } from './unfold-dynamodb.ts'
 
 type Deferrals = Pick<RecordStore, 'defer' | 'due' | 'undefer' | 'deferralsOf' | 'tallyDeferrals'>
 
 const ATTEMPTS = 20
 
-export function createDeferrals(table: Table): Deferrals {
+export function createDeferrals(table: Table, unfold: Unfold): Deferrals {
   /** What stands for a job is replaced by `item`, or removed. */
   async function replace(jobId: string, item: Item | undefined): Promise<void> {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
@@ -45,7 +39,7 @@ export function createDeferrals(table: Table): Deferrals {
   return {
     async defer(deferral) {
       const { job, dueAt } = deferral
-      const message = await table.get(messageKey(job.queueId))
+      const message = await unfold(job.queueId)
       await replace(job.id, {
         ...deferralKey(job.id),
         doc: JSON.stringify(deferral),
@@ -53,7 +47,7 @@ export function createDeferrals(table: Table): Deferrals {
         held: dueAt === HELD,
         tag: randomUUID(),
         ...(dueAt !== HELD && dueListing(job, dueAt)),
-        ...(dueAt !== HELD && message && deferralAge(job.id, Number(message.acceptedAt))),
+        ...(dueAt !== HELD && message && deferralAge(job.id, acceptanceIn(message).message.acceptedAt)),
       })
     },
 

@@ -1,45 +1,54 @@
-// What one message's items say: read by one query, consistently, whatever it is wanted for.
-import type { Deferral } from '../mail/job.ts'
-import type { AcceptedMessage, MessageRecord, RecipientState, TraceEvent } from '../mail/record.ts'
-import { partitionOf, recipientOf } from './record-keys-dynamodb.ts'
-import type { Key, Table } from './table-dynamodb.ts'
-
-export type Story = Readonly<{
-  message: AcceptedMessage | undefined
-  accepted: TraceEvent | undefined
-  states: ReadonlyMap<string, RecipientState>
-  /** All but the first. */
-  events: readonly TraceEvent[]
-  deferrals: readonly Deferral[]
-  jobs: number
-  keys: readonly Key[]
-}>
-
-export async function readStory(table: Table, queueId: string): Promise<Story> {
-  const items = await table.query({ partition: partitionOf(queueId) })
-  const of = (kind: string) => items.filter(({ sk }) => sk.startsWith(kind))
-  const [message] = of('M')
-  return {
-    message: message && JSON.parse(String(message.doc)),
-    accepted: message && JSON.parse(String(message.accepted)),
-    states: new Map(of('R#').map(item => [recipientOf(item), item.state as RecipientState])),
-    events: of('E#').flatMap(item => JSON.parse(String(item.doc)) as TraceEvent[]),
-    deferrals: of('D#').map(item => JSON.parse(String(item.doc)) as Deferral),
-    jobs: of('J#').length,
-    keys: items.map(({ pk, sk }) => ({ pk, sk })),
-  }
-}
-
-/** Recipients whose removal has begun are left out. */
-export function recordIn({ message, accepted, states, events }: Story): MessageRecord | undefined {
-  if (message === undefined || accepted === undefined) return undefined
-  const recipients = distinctRecipients(message).flatMap(recipient => {
-    const state = states.get(recipient)
-    return state === undefined ? [] : [{ recipient, state }]
-  })
-  return { message, recipients, events: [accepted, ...events] }
-}
+// The items that a message has beside its own: recipients and jobs, as they are when they are made.
+import type { Job } from '../mail/job.ts'
+import type { AcceptedMessage, RecipientState } from '../mail/record.ts'
+import { jobKey, jobListing, recipientKey, recipientListing, senderKeyOf, sortable } from './record-keys-dynamodb.ts'
+import type { Item } from './table-dynamodb.ts'
 
 export function distinctRecipients({ envelope }: AcceptedMessage): string[] {
   return [...new Set(envelope.recipients.map(recipient => recipient.address))]
+}
+
+/** A recipient has what lists show of it, so that they need not read its message. */
+export function recipientItem(message: AcceptedMessage, recipient: string, state: RecipientState): Item {
+  const { queueId, acceptedAt, envelope, size } = message
+  const sender = envelope.reversePath
+  return {
+    ...recipientKey(queueId, recipient),
+    state,
+    sender,
+    senderShard: senderKeyOf(queueId, sender),
+    acceptedAt,
+    size,
+    ...present(recipientListing(queueId, recipient, state)),
+  }
+}
+
+/** Where a job stands: times in milliseconds since 1970. */
+export type JobStanding = Readonly<{ enqueuedAt: number; visibleAt: number; tries: number; token?: string }>
+
+export function jobItem(job: Job, standing: JobStanding): Item {
+  return {
+    ...jobKey(job.kind, job.id),
+    doc: JSON.stringify(job),
+    recipients: job.recipients.length,
+    ...standing,
+    dead: false,
+    ...jobListing(job, 'open', standing.enqueuedAt),
+  }
+}
+
+export function present<T extends Record<string, string>>(attributes: T): Partial<Record<keyof T, string>> {
+  return Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== '')) as Partial<T>
+}
+
+/** Places of events: times in microseconds that grow with each call, so that a story is in the order it was told in. */
+export type EventClock = () => string
+
+export function createEventClock(): EventClock {
+  const own = Math.random().toString(36).slice(2, 8)
+  let last = 0
+  return () => {
+    last = Math.max(last + 1, Date.now() * 1000)
+    return `${sortable(last)}#${own}`
+  }
 }

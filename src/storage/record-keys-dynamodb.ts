@@ -40,8 +40,10 @@ export const recipientKey = (queueId: string, recipient: string): Key => ({
 })
 export const recipientOf = ({ sk }: Key) => sk.slice('R#'.length)
 export const eventKey = (queueId: string, at: string): Key => ({ pk: partitionOf(queueId), sk: `E#${at}` })
+export const eventAtOf = ({ sk }: Key) => sk.slice('E#'.length)
 /** Ids of jobs begin with the queue id. */
-const jobPartition = (id: string) => partitionOf(id.split('/', 1)[0]!)
+export const queueIdOfJob = (id: string) => id.split('/', 1)[0]!
+const jobPartition = (id: string) => partitionOf(queueIdOfJob(id))
 export const deferralKey = (jobId: string): Key => ({ pk: jobPartition(jobId), sk: `D#${jobId}` })
 export const jobKey = (kind: Job['kind'], id: string): Key => ({ pk: jobPartition(id), sk: `J#${kind}#${id}` })
 

@@ -5,11 +5,23 @@
 import { domainOf } from '../mail/envelope.ts'
 import { timePrefix } from '../mail/queue-id.ts'
 import { isFinal, type RecipientState } from '../mail/record.ts'
+import { foldedIn } from './folded-item-dynamodb.ts'
 import { reasonFor } from './recipient-reason.ts'
-import { readStory, type Story } from './record-items-dynamodb.ts'
-import { atPlace, indexOf, partitionOf, placeOf, queueIdOf, recipientOf, shardsOf } from './record-keys-dynamodb.ts'
+import { recipientItem } from './record-items-dynamodb.ts'
+import {
+  atPlace,
+  indexOf,
+  messageKey,
+  partitionOf,
+  placeOf,
+  queueIdOf,
+  recipientOf,
+  shardsOf,
+} from './record-keys-dynamodb.ts'
 import type { ListedRecipient, RecipientFilter, RecordStore } from './record-store.ts'
-import type { Item, Table } from './table-dynamodb.ts'
+import { readStory, type Story } from './record-story-dynamodb.ts'
+import type { Item, Key, Table } from './table-dynamodb.ts'
+import type { Young } from './young-messages-dynamodb.ts'
 
 /** Places (see record-keys) after one, in their order. `upTo`: nothing was passed over before it; absent at the end. */
 type Piece = Readonly<{ places: readonly string[]; upTo?: string }>
@@ -17,8 +29,10 @@ type Stream = (after: string, limit: number) => Promise<Piece>
 
 const SMALLEST_PIECE = 10
 
-export function createRecipientLists(table: Table): Pick<RecordStore, 'listRecipients' | 'shape'> {
-  const streams = streamsOf(table)
+type YoungReader = Pick<Young, 'read'>
+
+export function createRecipientLists(table: Table, young: YoungReader): Pick<RecordStore, 'listRecipients' | 'shape'> {
+  const streams = streamsOf(table, young)
   return {
     async listRecipients(filter, { after = '', limit }) {
       const sources = streams.of(filter)
@@ -26,7 +40,7 @@ export function createRecipientLists(table: Table): Pick<RecordStore, 'listRecip
       const rows: Item[] = []
       for (let cursor: string | undefined = after; cursor !== undefined && rows.length < limit; ) {
         const { places, upTo }: Piece = await round(sources, cursor, size)
-        const items = new Map((await table.getAll(places.map(atPlace))).map(item => [placeOfItem(item), item]))
+        const items = new Map((await recipientsAt(table, places.map(atPlace))).map(item => [placeOfItem(item), item]))
         rows.push(...places.flatMap(place => items.get(place) ?? []).filter(item => fits(item, filter)))
         cursor = upTo
       }
@@ -40,20 +54,22 @@ export function createRecipientLists(table: Table): Pick<RecordStore, 'listRecip
     async shape(states, edges, most) {
       const shapes = new Map<string, number[]>()
       const since = edges.map(timePrefix)
+      function add(place: string) {
+        const key = atPlace(place)
+        const domain = domainOf(recipientOf(key))
+        const counts = shapes.get(domain) ?? new Array(edges.length + 1).fill(0)
+        const age = since.findIndex(edge => queueIdOf(key) >= edge)
+        counts[age === -1 ? edges.length : age]++
+        shapes.set(domain, counts)
+      }
       await Promise.all(
         states.flatMap(state =>
           shardsOf('work', state).map(async partition => {
-            for (const { workAt } of await table.query({ index: indexOf('work'), partition })) {
-              const { pk, sk } = atPlace(String(workAt))
-              const domain = domainOf(recipientOf({ pk, sk }))
-              const counts = shapes.get(domain) ?? new Array(edges.length + 1).fill(0)
-              const age = since.findIndex(edge => queueIdOf({ pk, sk }) >= edge)
-              counts[age === -1 ? edges.length : age]++
-              shapes.set(domain, counts)
-            }
+            for (const { workAt } of await table.query({ index: indexOf('work'), partition })) add(String(workAt))
           }),
         ),
       )
+      if (states.includes('queued')) for (const place of await foldedPlaces(young)) add(place)
       const sum = (counts: readonly number[]) => counts.reduce((total, n) => total + n, 0)
       return [...shapes]
         .map(([domain, counts]) => ({ domain, counts }))
@@ -63,7 +79,7 @@ export function createRecipientLists(table: Table): Pick<RecordStore, 'listRecip
   }
 }
 
-const placeOfItem = (item: Item) => placeOf(queueIdOf(item), recipientOf(item))
+const placeOfItem = (item: Key) => placeOf(queueIdOf(item), recipientOf(item))
 
 async function round(sources: readonly Stream[], after: string, size: number): Promise<Piece> {
   const pieces = await Promise.all(sources.map(source => source(after, size)))
@@ -78,7 +94,27 @@ function byOctets(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b))
 }
 
-function streamsOf(table: Table) {
+/** Of a folded message there is one item, which says it of all. */
+async function recipientsAt(table: Table, keys: readonly Key[]): Promise<Item[]> {
+  const items = await table.getAll(keys)
+  const found = new Set(items.map(placeOfItem))
+  const missing = keys.filter(({ pk, sk }) => !found.has(placeOfItem({ pk, sk })))
+  const messages = await table.getAll([...new Set(missing.map(queueIdOf))].map(messageKey))
+  return [...items, ...messages.flatMap(foldedRecipients)]
+}
+
+function foldedRecipients(item: Item): Item[] {
+  const folded = foldedIn(item)
+  return [...(folded?.states ?? [])].map(([recipient, state]) => recipientItem(folded!.message, recipient, state))
+}
+
+/** Of those that are queued. */
+async function foldedPlaces(young: YoungReader): Promise<string[]> {
+  const { open } = await young.read()
+  return open.flatMap(({ message, states }) => [...states.keys()].map(recipient => placeOf(message.queueId, recipient)))
+}
+
+function streamsOf(table: Table, young: YoungReader) {
   const inIndex =
     (name: 'work' | 'domain' | 'sender', sort: string) =>
     (key: string): Stream[] =>
@@ -94,7 +130,9 @@ function streamsOf(table: Table) {
 
   async function placesOf(queueId: string, after: string): Promise<string[]> {
     const items = await table.query({ partition: partitionOf(queueId), prefix: 'R#' })
-    return items.map(placeOfItem).filter(place => byOctets(place, after) > 0)
+    const folded = items.length > 0 ? undefined : await table.get(messageKey(queueId))
+    const all = folded === undefined ? items : foldedRecipients(folded)
+    return all.map(placeOfItem).filter(place => byOctets(place, after) > 0)
   }
   /** Every recipient there ever was, from the messages by age. */
   const everybody = (): Stream[] =>
@@ -106,6 +144,10 @@ function streamsOf(table: Table) {
       const upTo = messages.length === limit ? { upTo: `${queueIdOf(messages.at(-1)!)} \u{10ffff}` } : {}
       return { places: [...begun, ...more.flat()], ...upTo }
     })
+
+  const queuedAndFolded: Stream = async after => ({
+    places: (await foldedPlaces(young)).filter(place => byOctets(place, after) > 0),
+  })
 
   return {
     of({ states, queueId, recipient, sender, ...filter }: RecipientFilter): Stream[] {
@@ -119,6 +161,7 @@ function streamsOf(table: Table) {
       return [
         ...(waiting.length > 0 ? (listedBy ?? waiting.flatMap(byState)) : []),
         ...rest.filter(state => !isFinal(state)).flatMap(byState),
+        ...(states.includes('queued') ? [queuedAndFolded] : []),
         ...(states.some(isFinal) ? everybody() : []),
       ]
     },

@@ -2,9 +2,9 @@
 // stays in the tally. The message's own item goes last: a removal that breaks off leaves a record that the next one finds.
 import { timePrefix } from '../mail/queue-id.ts'
 import { isFinal } from '../mail/record.ts'
-import { readStory } from './record-items-dynamodb.ts'
 import { indexOf, queueIdOf, shardsOf } from './record-keys-dynamodb.ts'
 import type { RecordStore } from './record-store.ts'
+import { readStory } from './record-story-dynamodb.ts'
 import { chunks, type Table } from './table-dynamodb.ts'
 
 const AT_ONCE = 8

@@ -4,25 +4,22 @@
 // Up to 97 recipients move in one transaction with what counts them. More go in several, each whole by itself: of a new
 // message the last one makes the record, so one that is not finished was never there.
 import { isFinal, type RecipientState, type RecipientStatus, type TraceEvent } from '../mail/record.ts'
+import { createFoldedClaims } from './folded-claims-dynamodb.ts'
+import { type Leases, messageItem } from './folded-item-dynamodb.ts'
+import { pack } from './packed-text.ts'
 import { createClaims } from './record-claims-dynamodb.ts'
 import { createDeferrals } from './record-deferrals-dynamodb.ts'
-import { distinctRecipients, readStory, recordIn } from './record-items-dynamodb.ts'
-import {
-  eventKey,
-  messageAge,
-  messageKey,
-  recipientKey,
-  recipientListing,
-  recipientOf,
-  senderKeyOf,
-  sortable,
-} from './record-keys-dynamodb.ts'
+import { distinctRecipients, type EventClock, present, recipientItem } from './record-items-dynamodb.ts'
+import { eventKey, messageKey, recipientKey, recipientListing, recipientOf } from './record-keys-dynamodb.ts'
 import { createRecipientLists } from './record-lists-dynamodb.ts'
-import { findMessages, lookOf } from './record-lookup-dynamodb.ts'
+import { findMessages } from './record-lookup-dynamodb.ts'
 import { createRemoval } from './record-removal-dynamodb.ts'
 import type { RecordStore } from './record-store.ts'
-import { type Counter, countWrite, readTally } from './record-tally-dynamodb.ts'
+import { readStory, recordIn } from './record-story-dynamodb.ts'
+import { type Counter, countWrite, readCounters, tallyOf } from './record-tally-dynamodb.ts'
 import { chunks, type Item, MOST_WRITES, type Table, type Write } from './table-dynamodb.ts'
+import type { Unfold } from './unfold-dynamodb.ts'
+import type { Young } from './young-messages-dynamodb.ts'
 
 /** Beside them are the message, events and a counter. */
 const MOST_RECIPIENTS = MOST_WRITES - 3
@@ -31,18 +28,21 @@ const MOST_TOLD = 300_000
 /** A state read and changed by somebody else meanwhile, again and again. */
 const ATTEMPTS = 20
 
-export function createDynamoRecordStore({
-  table,
-  hasContent,
-}: {
+export type RecordStoreParts = Readonly<{
   table: Table
   /** Whether the message store still has the content: such a record is not forgotten. */
   hasContent: (queueId: string) => Promise<boolean>
-}): RecordStore {
-  const nextEventAt = eventClock()
+  unfold: Unfold
+  leases: Leases
+  young: Pick<Young, 'read'>
+  nextEventAt: EventClock
+}>
+
+export function createDynamoRecordStore(parts: RecordStoreParts): RecordStore {
+  const { table, hasContent, unfold, young, nextEventAt } = parts
 
   function tell(queueId: string, events: readonly TraceEvent[]): { put: Item }[] {
-    return inItems(events).map(doc => ({ put: { ...eventKey(queueId, nextEventAt()), doc } }))
+    return inItems(events).map(doc => ({ put: { ...eventKey(queueId, nextEventAt()), doc: pack(doc) } }))
   }
 
   async function statesOf(queueId: string, recipients: readonly string[]): Promise<Map<string, RecipientState>> {
@@ -84,26 +84,15 @@ export function createDynamoRecordStore({
   }
 
   return {
-    ...createClaims(table),
-    ...createDeferrals(table),
-    ...createRecipientLists(table),
+    ...createFoldedClaims(createClaims(table), parts),
+    ...createDeferrals(table, unfold),
+    ...createRecipientLists(table, young),
     ...createRemoval({ table, hasContent }),
 
     async create(message, event) {
-      const { queueId, acceptedAt, envelope, size } = message
-      const sender = envelope.reversePath
+      const { queueId } = message
       const recipients = distinctRecipients(message)
-      const put = (recipient: string): Write => ({
-        put: {
-          ...recipientKey(queueId, recipient),
-          state: 'queued',
-          sender,
-          senderShard: senderKeyOf(queueId, sender),
-          acceptedAt,
-          size,
-          ...present(recipientListing(queueId, recipient, 'queued')),
-        },
-      })
+      const put = (recipient: string): Write => ({ put: recipientItem(message, recipient, 'queued') })
       const isNew = { condition: 'attribute_not_exists(#pk)' }
       const steps = chunks(recipients, MOST_RECIPIENTS)
       const last = steps.pop() ?? []
@@ -111,16 +100,8 @@ export function createDynamoRecordStore({
         const failed = await table.transact(() => [{ check: messageKey(queueId), ...isNew }, ...step.map(put)])
         if (failed.length > 0) throw new Error(`there is a record of ${queueId} already`)
       }
-      const record = {
-        ...messageKey(queueId),
-        doc: JSON.stringify(message),
-        accepted: JSON.stringify(event),
-        acceptedAt,
-        look: lookOf(message),
-        ...messageAge(queueId),
-      }
       const failed = await table.transact(() => [
-        { put: record, ...isNew },
+        { put: messageItem(message, event), ...isNew },
         ...last.map(put),
         ...countWrite({ accepted: recipients.length, queued: recipients.length }),
       ])
@@ -130,10 +111,13 @@ export function createDynamoRecordStore({
     async note(queueId, events, changes) {
       const told = tell(queueId, events)
       const steps = chunks(lastChanges(changes), MOST_RECIPIENTS - told.length)
-      if (steps.length === 0 && told.length > 0) {
+      const item = steps.length > 0 ? await unfold(queueId) : await table.get(messageKey(queueId))
+      const isSettled = item?.folded === 'ended'
+      if (steps.length === 0 || isSettled) {
         // Between this and the next request nothing but the removal of what ended long ago could come.
-        if ((await table.get(messageKey(queueId))) === undefined) throw noRecord(queueId)
+        if (item === undefined && told.length > 0) throw noRecord(queueId)
         for (const write of told) await table.write(write)
+        return
       }
       for (const [n, step] of steps.entries()) await move(queueId, n === 0 ? told : [], step)
     },
@@ -148,7 +132,10 @@ export function createDynamoRecordStore({
       return records.filter(record => record !== undefined)
     },
 
-    tally: () => readTally(table),
+    async tally() {
+      const [{ count }, counted] = await Promise.all([young.read(), readCounters(table)])
+      return tallyOf(count, counted)
+    },
   }
 }
 
@@ -170,10 +157,6 @@ function moveWrite(
     condition: '#state = :from',
     values: { to, from, ...listed },
   }
-}
-
-function present<T extends Record<string, string>>(attributes: T): Partial<Record<keyof T, string>> {
-  return Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== '')) as Partial<T>
 }
 
 /** One change for each recipient: the last, unless an end came before it. */
@@ -200,16 +183,6 @@ function inItems(events: readonly TraceEvent[]): string[] {
     room -= octets
   }
   return items.map(item => JSON.stringify(item))
-}
-
-/** Times in microseconds that grow with each call; a story has its events in the order in which they were told. */
-function eventClock(): () => string {
-  const own = Math.random().toString(36).slice(2, 8)
-  let last = 0
-  return () => {
-    last = Math.max(last + 1, Date.now() * 1000)
-    return `${sortable(last)}#${own}`
-  }
 }
 
 function noRecord(queueId: string): Error {

@@ -24,11 +24,15 @@ export function countWrite(changes: Changes): Write[] {
 /** Sums of the counters named. */
 export async function readCounters(table: Table): Promise<(counter: Counter) => number> {
   const parts = await table.getAll(Array.from({ length: PARTS }, (_, part) => partKey(part)))
-  return counter => parts.reduce((sum, part: Item) => sum + Number(part[counter] ?? 0), 0)
+  return counter => parts.reduce((sum, part) => sum + countedIn(part, counter), 0)
 }
 
-export async function readTally(table: Table): Promise<RecordTally> {
-  const counted = await readCounters(table)
+export function countedIn(counts: Changes | Item, counter: Counter): number {
+  return Number((counts as Changes)[counter] ?? 0)
+}
+
+export function tallyOf(...counts: readonly ((counter: Counter) => number)[]): RecordTally {
+  const counted = (counter: Counter) => counts.reduce((sum, count) => sum + count(counter), 0)
   const states = Object.fromEntries(RECIPIENT_STATES.map(state => [state, counted(state)]))
   return { accepted: counted('accepted'), states: states as Record<RecipientState, number> }
 }

@@ -17,10 +17,11 @@ import {
 } from '@aws-sdk/lib-dynamodb'
 
 export type Key = Readonly<{ pk: string; sk: string }>
-export type Item = Key & Readonly<Record<string, string | number | boolean>>
+export type Value = string | number | boolean | Uint8Array | readonly (string | Uint8Array)[]
+export type Item = Key & Readonly<Record<string, Value>>
 
 /** Attributes are written `#name` and values `:name` in expressions; `values` has them without the colon. */
-type Conditional = Readonly<{ condition?: string; values?: Readonly<Record<string, string | number | boolean>> }>
+type Conditional = Readonly<{ condition?: string; values?: Readonly<Record<string, Value>> }>
 export type Write = Conditional &
   (
     | Readonly<{ put: Item }>
@@ -214,6 +215,19 @@ export function openTable({ client, name }: { client: DynamoDBDocumentClient; na
       }
     },
   }
+}
+
+/** About what DynamoDB counts as the size of an item: names and values. */
+export function octetsOf(item: Item): number {
+  return Object.entries(item).reduce((sum, [name, value]) => sum + name.length + octetsIn(value), 0)
+}
+
+function octetsIn(value: Value): number {
+  if (value instanceof Uint8Array) return value.length
+  if (Array.isArray(value)) return value.reduce((sum, each) => sum + 1 + octetsIn(each), 3)
+  // Two digits to an octet, and one for the exponent.
+  if (typeof value === 'number') return Math.ceil(String(value).length / 2) + 1
+  return Buffer.byteLength(String(value))
 }
 
 export function chunks<T>(items: readonly T[], size: number): T[][] {

@@ -1,8 +1,9 @@
 // A home for the contract suites with records and jobs in DynamoDB. Contents have their own suite.
 import type { DeliveryJob, ScanJob } from '../../src/mail/job.ts'
-import { createJobRows, type JobRows } from '../../src/storage/job-rows-dynamodb.ts'
-import { createDynamoRecordStore } from '../../src/storage/record-store-dynamodb.ts'
+import type { JobRows } from '../../src/storage/job-rows-dynamodb.ts'
+import { createRecords, type Records, type RecordsOptions } from '../../src/storage/records-dynamodb.ts'
 import type { Table } from '../../src/storage/table-dynamodb.ts'
+import { inTurns } from '../../src/storage/write-steps.ts'
 import { freshTable } from '../contract/dynamo-tables.ts'
 import type { Home } from '../contract/home.ts'
 import { contentsInMemory } from './contents-in-memory.ts'
@@ -11,38 +12,45 @@ import { pollJobs } from './polled-job-queue.ts'
 const LEASE_TIME = 60_000
 
 export type DynamoHome = Home &
-  Readonly<{ table: Table; scanRows: JobRows<ScanJob>; deliveryRows: JobRows<DeliveryJob> }>
+  Readonly<{
+    table: Table
+    scanRows: JobRows<ScanJob>
+    deliveryRows: JobRows<DeliveryJob>
+    settle(): Promise<void>
+    make(more?: Partial<RecordsOptions>): Records
+  }>
 
 export async function dynamoHome(): Promise<DynamoHome> {
   const table = await freshTable('records')
   let time = 1_700_000_000_000
   const now = () => time
-  const timing = { table, now, leaseTime: LEASE_TIME }
-  const scanRows = createJobRows<ScanJob>({ ...timing, kind: 'scan' })
-  const deliveryRows = createJobRows<DeliveryJob>({ ...timing, kind: 'delivery' })
   const messages = contentsInMemory()
+  const hasContent = (queueId: string) =>
+    messages.open(queueId).then(
+      () => true,
+      () => false,
+    )
+  /** As another process has it. */
+  const make = (more: Partial<RecordsOptions> = {}) =>
+    createRecords({ table, hasContent, now, leaseTime: LEASE_TIME, ...more })
+  const { scanRows, deliveryRows, settle } = make()
   return {
     table,
     scanRows,
     deliveryRows,
+    settle,
+    make,
     leaseTime: LEASE_TIME,
     now,
     async open() {
-      const hasContent = (queueId: string) =>
-        messages.open(queueId).then(
-          () => true,
-          () => false,
-        )
-      const inOrder = async (...writes: readonly (() => Promise<unknown>)[]) => {
-        for (const write of writes) await write()
-      }
+      const { records, together, inTurn, ...spool } = make()
       return {
-        messages,
-        records: createDynamoRecordStore({ table, hasContent }),
-        scanJobs: pollJobs(scanRows, now),
-        deliveryJobs: pollJobs(deliveryRows, now),
-        together: inOrder,
-        provisionally: inOrder,
+        messages: inTurns(messages, inTurn),
+        records,
+        scanJobs: pollJobs(spool.scanRows, now),
+        deliveryJobs: pollJobs(spool.deliveryRows, now),
+        together,
+        provisionally: together,
         async close() {},
       }
     },

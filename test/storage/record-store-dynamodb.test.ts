@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
 import { mintQueueId } from '../../src/mail/queue-id.ts'
-import { createDynamoRecordStore } from '../../src/storage/record-store-dynamodb.ts'
 import type { Table } from '../../src/storage/table-dynamodb.ts'
 import { acceptedEvent, acceptedMessage } from '../contract/home.ts'
 import { recipientClaimsContract } from '../contract/recipient-claims.ts'
@@ -22,13 +21,12 @@ test('a removal that breaks off leaves a record, which the next one removes', as
       keys.some(({ sk }) => sk === 'M') ? Promise.reject(new Error('the power is gone')) : home.table.removeAll(keys),
   }
   const { records } = await home.open()
-  const hasContent = async () => false
   const message = acceptedMessage({ queueId: mintQueueId(home.now()), acceptedAt: home.now() })
   await records.create(message, acceptedEvent(home.now()))
   const recipient = 'user@example.com'
   await records.note(message.queueId, [acceptedEvent(home.now())], [{ recipient, state: 'delivered' }])
   await home.advance(1)
-  const breaking = createDynamoRecordStore({ table: broken, hasContent })
+  const { records: breaking } = home.make({ table: broken, hasContent: async () => false })
   await expect(breaking.forget(home.now(), { limit: 9 })).rejects.toThrow('the power is gone')
   expect(await records.get(message.queueId)).toEqual({
     message,
