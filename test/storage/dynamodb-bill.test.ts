@@ -8,6 +8,7 @@ import type { Bill } from '../contract/dynalite.ts'
 import { freshTable, ownDynalite, useDynalite } from '../contract/dynamo-tables.ts'
 import { acceptedEvent, acceptedMessage } from '../contract/home.ts'
 import { dynamoHome } from './dynamo-home.ts'
+import { accept, BOB, delivering, end, mark, oneMessage, scanned, scanning, told } from './folded-story.ts'
 
 useDynalite()
 
@@ -36,15 +37,15 @@ const HEADERS = [
   AUTHENTICATION,
 ]
 
-function scanned(at: number): TraceEvent[] {
+function findings(at: number): TraceEvent[] {
   const symbols = Object.fromEntries(SYMBOLS.split(' ').map((name, n) => [name, n % 3 === 0 ? -0.1 * n : 0]))
   const scored = { scanner: 'rspamd', kind: 'scored', score: -2.31, requiredScore: 15, action: 'no action' } as const
-  const findings = [
+  const both = [
     { scanner: 'clamav', kind: 'clean' },
     { ...scored, symbols, headers: [AUTHENTICATION] },
   ] as const
   return [
-    { at, event: 'scanned', findings, seconds: 0.2818518600000007 },
+    { at, event: 'scanned', findings: both, seconds: 0.2818518600000007 },
     { at, event: 'verdict', decision: 'deliver', why: 'clean (ClamAV), score -2.31 of 15 (Rspamd)' },
   ]
 }
@@ -72,7 +73,7 @@ test('a message that is accepted, scanned and delivered to one recipient', async
     await records.get(queueId)
     await together(
       () => deliveryRows.put({ ...job, kind: 'delivery', id: `${queueId}/delivery/1`, headers: HEADERS }),
-      () => records.note(queueId, scanned(at), [{ recipient, state: 'queued' }]),
+      () => records.note(queueId, findings(at), [{ recipient, state: 'queued' }]),
       () => scanRows.done(answer.lease),
     )
   })
@@ -101,6 +102,34 @@ test('a message that is accepted, scanned and delivered to one recipient', async
   await home.advance(CURSOR_LAG + 1)
   const settled = await costOf(settle)
   expect(settled.writeUnits).toBe(1)
+})
+
+test('a message that is deferred once, and delivered then', async () => {
+  const { spool, queueId, home } = await oneMessage()
+  const at = home.now()
+  const cost = await costOf(async () => {
+    await accept(spool, queueId)
+    await scanned(spool, await scanning(spool, queueId))
+    const first = await delivering(spool, queueId)
+    await mark(spool, first, at)
+    const job = { ...first.job, id: `${queueId}/delivery/2`, attempt: 2 }
+    const { records, deliveryRows } = spool
+    await spool.together(
+      () => records.defer({ job, dueAt: at }),
+      () => records.note(queueId, [told({ event: 'deferred' })], [{ recipient: BOB, state: 'deferred' }]),
+      () => deliveryRows.done(first),
+    )
+    await spool.together(
+      () => deliveryRows.put(job),
+      () => records.note(queueId, [], [{ recipient: BOB, state: 'queued' }]),
+      () => records.undefer(job.id),
+    )
+    const answer = await deliveryRows.lease(job.id)
+    if (answer.got !== 'lease') throw new Error(answer.got)
+    await mark(spool, answer.lease, at)
+    await end(spool, answer.lease)
+  })
+  expect(cost.writeUnits).toBe(62)
 })
 
 test('a session of somebody whom greylisting knows, and of a stranger', async () => {
