@@ -8,6 +8,7 @@ import type { Log } from '../src/platform/log.ts'
 import { startLeftBehind } from '../src/spool/left-behind.ts'
 import type { Backends } from '../src/storage/backends.ts'
 import type { PolicyStore } from '../src/storage/policy-store.ts'
+import type { Role } from './roles.ts'
 
 export type Home = Readonly<{
   name: Config['storage']['home']
@@ -18,6 +19,8 @@ export type Home = Readonly<{
 }>
 
 export type HomeParts = Readonly<{
+  /** The stages that will work on it here. */
+  roles: readonly Role[]
   now: () => number
   log: Log
   /** Told of every request to AWS by what it is billed at. */
@@ -26,7 +29,7 @@ export type HomeParts = Readonly<{
 
 /** Rejects when the home cannot or must not be used. */
 export async function openHome(config: Config, parts: HomeParts): Promise<Home> {
-  const { now, log, count } = parts
+  const { roles, now, log, count } = parts
   const { storage, data_dir: dataDir, limits } = config
   if (storage.home === 'embedded' || storage.aws === undefined) {
     const backends = await openEmbedded({ dataDir, reserve: limits.disk_reserve, now, log })
@@ -36,7 +39,8 @@ export async function openHome(config: Config, parts: HomeParts): Promise<Home> 
   const place = awsPlaceOf(storage.aws)
   // For what can be made again: keys, sockets, the files of scanners that are children.
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  const backends = await openAws({ place, now, log, count })
+  const deliversOwn = roles.includes('scan') && roles.includes('delivery')
+  const backends = await openAws({ place, now, log, count, deliversOwn })
   return {
     name: 'aws',
     backends,

@@ -64,7 +64,7 @@ export async function serve(initial: Config, { roles, log }: { roles: readonly R
   let config = initial
   const now = Date.now
   const metrics = createMetrics({ process: true })
-  const home = await openHome(config, { now, log, count: costIn(metrics.costUsd) })
+  const home = await openHome(config, { roles, now, log, count: costIn(metrics.costUsd) })
   metrics.buildInfo.set({ version: programVersion(), home: home.name }, 1)
   const { backends } = home
   const undo: (() => Promise<unknown>)[] = [() => backends.close()]

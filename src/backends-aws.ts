@@ -19,6 +19,7 @@ import type { JobRows } from './storage/job-rows-dynamodb.ts'
 import { createS3MessageStore, type S3MessageStore } from './storage/message-store-s3.ts'
 import type { PolicyStore } from './storage/policy-store.ts'
 import { createDynamoPolicyStore } from './storage/policy-store-dynamodb.ts'
+import { readOnce } from './storage/read-once.ts'
 import { createRecords } from './storage/records-dynamodb.ts'
 import { openTable } from './storage/table-dynamodb.ts'
 import { createWakeUpQueue } from './storage/wake-ups-sqs.ts'
@@ -50,6 +51,8 @@ export type AwsOptions = Readonly<{
   leaseTime?: number
   /** Milliseconds that AWS has for an answer, receives aside. */
   answerTime?: number
+  /** The process both scans and delivers: what it has scanned it delivers itself, without a wake-up, reading it once. */
+  deliversOwn?: boolean
   /** For emulators whose receives cannot be left waiting: seconds, and what is waited for between them. */
   polls?: Readonly<{ waitTime: number; times: NonNullable<SqsJobQueueOptions<Job>['times']> }>
 }>
@@ -90,7 +93,7 @@ function clientSettings({ region, endpoint }: AwsPlace, answerTime = ANSWER_TIME
 /** Opens the AWS home. `close` waits for the receives that are open: up to 20 seconds. */
 export async function openAws(options: AwsOptions): Promise<AwsBackends> {
   const { place, now, log, count, leaseTime = JOB_QUEUE.visibilityTimeout * 1000, polls } = options
-  const { answerTime = ANSWER_TIME } = options
+  const { answerTime = ANSWER_TIME, deliversOwn = false } = options
   const settings = clientSettings(place, answerTime)
   const waitTime = polls?.waitTime ?? JOB_QUEUE.waitTime
   const s3 = new S3Client({ ...settings, ...(place.endpoint !== undefined && { forcePathStyle: true }) })
@@ -102,20 +105,20 @@ export async function openAws(options: AwsOptions): Promise<AwsBackends> {
   signActions(dynamodb, 'dynamodb', { count, read: readItemAnswer })
   const table = openTable({ client: DynamoDBDocumentClient.from(dynamodb), name: place.recordsTable })
 
-  function jobQueue<J extends Job>(rows: JobRows<J>, urls: QueueUrls): SqsJobQueue<J> {
+  function jobQueue<J extends Job>(rows: JobRows<J>, urls: QueueUrls, keepsOwn = false): SqsJobQueue<J> {
     const byUrl = new Map(
       Object.values(urls).map(url => [url, createWakeUpQueue({ client: sqs, receiver, url, waitTime })]),
     )
     const queueOf = (priority: Priority) => byUrl.get(urls[priority])!
     const queues = { high: queueOf('high'), normal: queueOf('normal'), low: queueOf('low') }
-    return createSqsJobQueue({ rows, queues, now, leaseTime, log, ...(polls && { times: polls.times }) })
+    return createSqsJobQueue({ rows, queues, now, leaseTime, log, keepsOwn, ...(polls && { times: polls.times }) })
   }
 
   const contents = createS3MessageStore({ client: s3, bucket: place.bucket, count })
   const spool = createRecords({ table, hasContent: contents.has, now, leaseTime })
   const { records, together, hasJobs, settle } = spool
   const scanJobs = jobQueue(spool.scanRows, place.scanQueues)
-  const deliveryJobs = jobQueue(spool.deliveryRows, place.deliveryQueues)
+  const deliveryJobs = jobQueue(spool.deliveryRows, place.deliveryQueues, deliversOwn)
   let closing: Promise<void> | undefined
 
   async function close(): Promise<void> {
@@ -124,7 +127,7 @@ export async function openAws(options: AwsOptions): Promise<AwsBackends> {
   }
 
   return {
-    messages: inTurns(contents, spool.inTurn),
+    messages: inTurns(deliversOwn ? readOnce(contents) : contents, spool.inTurn),
     records,
     scanJobs,
     deliveryJobs,

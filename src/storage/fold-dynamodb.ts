@@ -16,6 +16,7 @@ import {
   endAttribute,
   foldedItem,
   foldedJobId,
+  foldedToken,
   isFoldedToken,
   jobAttributes,
   type Leases,
@@ -25,7 +26,7 @@ import {
 } from './folded-item-dynamodb.ts'
 import type { Lease } from './job-queue.ts'
 import { pack, unpack } from './packed-text.ts'
-import { distinctRecipients, type EventClock } from './record-items-dynamodb.ts'
+import { distinctRecipients, type EventClock, type JobStanding } from './record-items-dynamodb.ts'
 import { eventKey, messageKey } from './record-keys-dynamodb.ts'
 import { octetsOf, type Table, type Value } from './table-dynamodb.ts'
 import type { Merged } from './write-steps.ts'
@@ -33,7 +34,8 @@ import type { Merged } from './write-steps.ts'
 export type Intent =
   | Readonly<{ what: 'create'; message: AcceptedMessage; event: TraceEvent }>
   | Readonly<{ what: 'note'; queueId: string; events: readonly TraceEvent[]; changes: readonly RecipientStatus[] }>
-  | Readonly<{ what: 'put'; job: Job }>
+  /** `leased`: for the one who puts it, if it can be. */
+  | Readonly<{ what: 'put'; job: Job; leased: boolean }>
   | Readonly<{ what: 'done'; lease: Lease<Job> }>
 
 /** Beyond these a message is not folded: each write would cost as many units as it has KiB. */
@@ -49,10 +51,17 @@ const UNIT = 1024
 /** Octets that the mark of a final dot will take. */
 const MARK = 120
 
-export type FoldParts = Readonly<{ table: Table; leases: Leases; now: () => number; nextEventAt: EventClock }>
+export type FoldParts = Readonly<{
+  table: Table
+  leases: Leases
+  now: () => number
+  /** Milliseconds. */
+  leaseTime: number
+  nextEventAt: EventClock
+}>
 
 /** For createWriteSteps. */
-export function createFold({ table, leases, now, nextEventAt }: FoldParts) {
+export function createFold({ table, leases, now, leaseTime, nextEventAt }: FoldParts) {
   function tell(events: readonly TraceEvent[]): Told[] {
     return events.length === 0 ? [] : [{ at: nextEventAt(), doc: JSON.stringify(events) }]
   }
@@ -73,17 +82,15 @@ export function createFold({ table, leases, now, nextEventAt }: FoldParts) {
     const recipients = distinctRecipients(message)
     if (recipients.length > MOST_RECIPIENTS || queueId < timePrefix(now() - MOST_AGE)) return undefined
     if (!isWhole(job, queueId, recipients) || changes.some(({ state }) => state !== 'queued')) return undefined
-    const item = foldedItem(message, event, tell(events), { job, at: now() })
+    const item = foldedItem(message, event, tell(events), job, now())
     if (octetsOf(item) > MOST_OCTETS) return undefined
-    return {
-      taken: resultsOf([create, ...mine]),
-      async write() {
-        if ((await table.write({ put: item, condition: 'attribute_not_exists(#pk)' })) !== undefined) return true
+    return async () => {
+      if ((await table.write({ put: item, condition: 'attribute_not_exists(#pk)' })) === undefined) {
         // The answer was lost, and this is the same request again, or else it is another message.
         const found = await table.get(messageKey(queueId))
         if (found === undefined || unpack(found.doc) !== unpack(item.doc)) throw hasRecord(queueId)
-        return true
-      },
+      }
+      return resultsOf([create, ...mine])
     }
   }
 
@@ -103,16 +110,34 @@ export function createFold({ table, leases, now, nextEventAt }: FoldParts) {
     if (job === undefined) {
       if (!recipients.every(recipient => isFinal(ends.get(recipient) ?? 'queued'))) return undefined
     } else if (!isWhole(job, queueId, recipients) || changes.some(({ state }) => state !== 'queued')) return undefined
-    return {
-      taken: resultsOf(mine),
-      write: async () => (job === undefined ? finish(lease, events, ends) : goOn(lease, events, job)),
+    return async () => {
+      if (job === undefined) return (await finish(lease, events, ends)) ? resultsOf(mine) : undefined
+      const next = standingOf(mine.some(intent => intent?.what === 'put' && intent.leased))
+      const octets = await goOn(lease, events, job, next)
+      if (octets === undefined) return undefined
+      const { token, tries, enqueuedAt } = next
+      if (token === undefined) return resultsOf(mine)
+      leases.set(token, { octets })
+      return resultsOf(mine, { job, tries, enqueuedAt, token })
     }
   }
 
-  async function goOn(lease: Lease<Job>, events: readonly TraceEvent[], job: Job): Promise<boolean> {
+  function standingOf(leased: boolean): JobStanding {
+    const at = now()
+    if (!leased) return { enqueuedAt: at, visibleAt: at, tries: 0 }
+    return { enqueuedAt: at, visibleAt: at + leaseTime, tries: 1, token: foldedToken() }
+  }
+
+  /** Octets of the item afterwards; undefined where nothing was done. */
+  async function goOn(
+    lease: Lease<Job>,
+    events: readonly TraceEvent[],
+    job: Job,
+    { token, ...standing }: JobStanding,
+  ): Promise<number | undefined> {
     const { octets = 0 } = leases.get(lease.token) ?? {}
     let told = tell(events)
-    const attributes = jobAttributes(job, now())
+    const attributes = { ...jobAttributes(job), ...standing }
     const without = octets + attributes.job.length + MARK
     const more = told.reduce((sum, one) => sum + packTold(one).length, 0)
     if (Math.ceil((without + more) / UNIT) > Math.ceil(without / UNIT)) {
@@ -120,14 +145,17 @@ export function createFold({ table, leases, now, nextEventAt }: FoldParts) {
       told = []
     }
     const sets = Object.keys(attributes).map(name => `#${name} = :${name}`)
-    return settle(lease, told, sets, attributes, ['token', 'sending', 'sendingBy', 'claimUntil'])
+    const marks = ['sending', 'sendingBy', 'claimUntil']
+    return token === undefined
+      ? settle(lease, told, sets, attributes, ['token', ...marks])
+      : settle(lease, told, [...sets, '#token = :next'], { ...attributes, next: token }, marks)
   }
 
-  function finish(lease: Lease<Job>, events: readonly TraceEvent[], ends: ReadonlyMap<string, RecipientState>) {
+  async function finish(lease: Lease<Job>, events: readonly TraceEvent[], ends: ReadonlyMap<string, RecipientState>) {
     const states = endAttribute(ends)
-    return settle(lease, tell(events), ['#folded = :ended', '#states = :states'], { ended: 'ended', states }, [
-      ...OPEN_ATTRIBUTES,
-    ])
+    const sets = ['#folded = :ended', '#states = :states']
+    const octets = await settle(lease, tell(events), sets, { ended: 'ended', states }, OPEN_ATTRIBUTES)
+    return octets !== undefined
   }
 
   async function settle(
@@ -136,7 +164,7 @@ export function createFold({ table, leases, now, nextEventAt }: FoldParts) {
     sets: readonly string[],
     values: Readonly<Record<string, Value>>,
     removed: readonly string[],
-  ): Promise<boolean> {
+  ): Promise<number | undefined> {
     const telling = told.length === 0 ? [] : ['#told = list_append(if_not_exists(#told, :none), :events)']
     const expression = `SET ${[...sets, ...telling, '#settled = :token'].join(', ')} REMOVE ${removed.map(name => `#${name}`).join(', ')} ADD #turn :one`
     const item = await table.write({
@@ -151,9 +179,10 @@ export function createFold({ table, leases, now, nextEventAt }: FoldParts) {
         ...(told.length > 0 && { none: [], events: told.map(packTold) }),
       },
     })
-    const isDone = item !== undefined || (await table.get(messageKey(job.queueId)))?.settled === token
-    if (isDone) leases.delete(token)
-    return isDone
+    const found = item ?? (await table.get(messageKey(job.queueId)))
+    if (found?.settled !== token) return undefined
+    leases.delete(token)
+    return octetsOf(found)
   }
 
   return (intents: readonly (Intent | undefined)[]): Merged | undefined => acceptance(intents) ?? settlement(intents)
@@ -197,10 +226,8 @@ function isWhole({ id, queueId, kind, recipients }: Job, wanted: string, all: re
   )
 }
 
-function resultsOf(intents: readonly (Intent | undefined)[]): Map<number, unknown> {
-  return new Map(
-    intents.flatMap((intent, place) =>
-      intent === undefined ? [] : [[place, intent.what === 'put' || intent.what === 'done' ? true : undefined]],
-    ),
-  )
+/** `put`: what putting the job resolves with. */
+function resultsOf(intents: readonly (Intent | undefined)[], put: Lease<Job> | true = true): Map<number, unknown> {
+  const results = { create: undefined, note: undefined, put, done: true }
+  return new Map(intents.flatMap((intent, place) => (intent === undefined ? [] : [[place, results[intent.what]]])))
 }

@@ -65,20 +65,22 @@ export function foldedItem(
   message: AcceptedMessage,
   accepted: TraceEvent,
   told: readonly Told[],
-  { job, at }: Readonly<{ job: Job; at: number }>,
+  job: Job,
+  at: number,
 ): Item {
   return {
     ...messageItem(message, accepted),
     folded: 'open',
-    ...jobAttributes(job, at),
+    ...jobAttributes(job),
+    ...{ enqueuedAt: at, visibleAt: at, tries: 0 },
     turn: 0,
     ...(told.length > 0 && { told: told.map(packTold) }),
   }
 }
 
-/** A job of these recipients that nobody has begun, as attributes. What the message says is not said again. */
-export function jobAttributes({ kind, id, queueId, recipients, ...job }: Job, at: number) {
-  return { work: kind, job: pack(JSON.stringify(job)), enqueuedAt: at, visibleAt: at, tries: 0 }
+/** What the message says is not said again. */
+export function jobAttributes({ kind, id, queueId, recipients, ...job }: Job) {
+  return { work: kind, job: pack(JSON.stringify(job)) }
 }
 
 /** The id of the only job that a folded message may have of a kind. */

@@ -62,13 +62,16 @@ export function createFoldedJobs<J extends Job>(
     leases.delete(token)
   }
 
+  async function put(job: J): Promise<boolean> {
+    await unfold(queueIdOfJob(job.id))
+    return rows.put(job)
+  }
+
   return {
     ...rows,
 
-    async put(job) {
-      await unfold(queueIdOfJob(job.id))
-      return rows.put(job)
-    },
+    put,
+    putLeased: put,
 
     async lease(jobId) {
       const mayBeFolded = jobId === foldedJobId(queueIdOfJob(jobId), kind)
@@ -95,9 +98,18 @@ export function createFoldedJobs<J extends Job>(
       await unfolded(lease.token, lease.job.id)
       return rows.retry(lease, delay, reason)
     },
+    // A process that stops gives back what it has, and that is ordinary.
     async release(lease) {
-      await unfolded(lease.token, lease.job.id)
-      return rows.release(lease)
+      const { job, token, enqueuedAt } = lease
+      if (!isFoldedToken(token)) return rows.release(lease)
+      const item = await table.write({
+        update: messageKey(queueIdOfJob(job.id)),
+        expression: 'SET #visibleAt = :enqueuedAt REMOVE #token ADD #tries :less, #turn :one',
+        condition: '#folded = :open AND #token = :token',
+        values: { open: 'open', token, enqueuedAt, less: -1, one: 1 },
+      })
+      leases.delete(token)
+      return item !== undefined || rows.release(lease)
     },
     async narrow(lease, recipients) {
       await unfolded(lease.token, lease.job.id)

@@ -7,6 +7,7 @@ import { PRIORITIES, type Priority } from '../mail/priority.ts'
 import type { Log } from '../platform/log.ts'
 import type { JobQueue, Lease } from './job-queue.ts'
 import type { JobRows } from './job-rows-dynamodb.ts'
+import { createOwnJobs } from './own-jobs.ts'
 import { createWakeUpLines, type LineTimes } from './wake-up-lines-sqs.ts'
 import { readWakeUp, type WakeUp, type WakeUpQueue } from './wake-ups-sqs.ts'
 
@@ -40,19 +41,25 @@ export type SqsJobQueueOptions<J extends Job> = Readonly<{
   leaseTime: number
   log?: Log | undefined
   times?: Partial<LineTimes>
+  /** Jobs that this process puts are done by it, as far as it has time (own-jobs). */
+  keepsOwn?: boolean
 }>
 
 const TIMES: LineTimes = { gather: 20, hold: 2000, pause: 0 }
 /** When the row could not be read, milliseconds. */
 const SOON = 5000
+/** Of so many turns, one is for what others have put first. */
+const TURNS = 4
 
 export function createSqsJobQueue<J extends Job>(options: SqsJobQueueOptions<J>): SqsJobQueue<J> {
-  const { rows, queues, now, leaseTime, log, times } = options
+  const { rows, queues, now, leaseTime, log, times, keepsOwn = false } = options
   const lines = [...new Set(PRIORITIES.map(priority => queues[priority]))]
   const source = createWakeUpLines(lines, { ...TIMES, ...times })
   /** By the token of the lease that each brought. */
   const wakeUps = new Map<string, WakeUp>()
   const background = new Set<Promise<void>>()
+  const own = keepsOwn ? createOwnJobs({ rows, now, leaseTime }) : undefined
+  let turn = 0
 
   /** What may fail without harm: the row has the truth. */
   function unharmed(work: Promise<unknown>): Promise<void> {
@@ -107,15 +114,27 @@ export function createSqsJobQueue<J extends Job>(options: SqsJobQueueOptions<J>)
     return unharmed(wakeUp === undefined ? send(lease.job, delay) : wakeUp.queue.later(wakeUp, delay))
   }
 
+  async function takeWoken(max: number, signal: AbortSignal): Promise<WakeUp[]> {
+    if (own === undefined) return source.take(max, signal)
+    if (own.waiting() === 0) return source.take(max, AbortSignal.any([signal, own.news()]))
+    // What is here already, or just coming.
+    return turn++ % TURNS === 0 ? source.take(max, AbortSignal.timeout(TIMES.gather)) : []
+  }
+
   return {
     async enqueue(job) {
-      await rows.put(job)
+      if (own !== undefined && (await own.put(job))) return
+      if (own === undefined) await rows.put(job)
       await unharmed(send(job))
     },
 
     async lease(max, signal) {
       while (!signal.aborted) {
-        const woken = await source.take(max, signal)
+        const woken = await takeWoken(max, signal)
+        if (woken.length === 0 && !signal.aborted) {
+          const leases = (await own?.take(max)) ?? []
+          if (leases.length > 0) return leases
+        }
         const answers = await Promise.allSettled(woken.map(leaseFor))
         const leases = answers.flatMap(answer => (answer.status === 'fulfilled' && answer.value ? [answer.value] : []))
         if (leases.length > 0) return leases.toSorted(inOrder)
@@ -192,6 +211,7 @@ export function createSqsJobQueue<J extends Job>(options: SqsJobQueueOptions<J>)
     },
 
     async close() {
+      await unharmed(Promise.resolve(own?.close(job => send(job))))
       await source.close()
       await Promise.all(background)
     },

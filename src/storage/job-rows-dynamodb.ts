@@ -20,6 +20,8 @@ export type LeaseAnswer<J extends Job> =
 export interface JobRows<J extends Job> {
   /** False when a job of that id is there already: nothing has changed. */
   put(job: J): Promise<boolean>
+  /** As `put`, and leased by the caller where that can be part of the same write. */
+  putLeased(job: J): Promise<boolean | Lease<J>>
   lease(jobId: string): Promise<LeaseAnswer<J>>
   /** These are false, and have changed nothing, when the lease is lost. */
   extend(lease: Lease<J>): Promise<boolean>
@@ -89,15 +91,18 @@ export function createJobRows<J extends Job>({
   const isFree = '#dead = :no AND #visibleAt <= :at'
   const nobodyWorks = '(#dead = :yes OR attribute_not_exists(#token) OR #visibleAt <= :at)'
 
+  async function put(job: J): Promise<boolean> {
+    const at = now()
+    const item = await table.write({
+      put: jobItem(job, { enqueuedAt: at, visibleAt: at, tries: 0 }),
+      condition: 'attribute_not_exists(#pk)',
+    })
+    return item !== undefined
+  }
+
   return {
-    async put(job) {
-      const at = now()
-      const item = await table.write({
-        put: jobItem(job, { enqueuedAt: at, visibleAt: at, tries: 0 }),
-        condition: 'attribute_not_exists(#pk)',
-      })
-      return item !== undefined
-    },
+    put,
+    putLeased: put,
 
     async lease(jobId) {
       const { item, ours } = await take(jobId, isFree, '', { no: false })

@@ -40,7 +40,7 @@ export function createRecords({ table, hasContent, now, leaseTime }: RecordsOpti
   const unfold = createUnfold(table, leases)
   const young = createYoung({ table, unfold, now })
   const nextEventAt = createEventClock()
-  const { step, together } = createWriteSteps(createFold({ table, leases, now, nextEventAt }))
+  const { step, together } = createWriteSteps(createFold({ table, leases, now, leaseTime, nextEventAt }))
   const inTurn = <T>(run: () => Promise<T>) => step(undefined, run)
 
   function rowsOf<J extends Job>(kind: J['kind']): JobRows<J> {
@@ -48,7 +48,8 @@ export function createRecords({ table, hasContent, now, leaseTime }: RecordsOpti
     const rows = createFoldedJobs(createJobRows<J>({ table, kind, now, leaseTime }), kind, parts)
     return {
       ...rows,
-      put: job => step({ what: 'put', job }, () => rows.put(job)),
+      put: job => step({ what: 'put', job, leased: false }, () => rows.put(job)),
+      putLeased: job => step({ what: 'put', job, leased: true }, () => rows.putLeased(job)),
       done: lease => step({ what: 'done', lease }, () => rows.done(lease)),
       retry: (lease, delay, reason) => inTurn(() => rows.retry(lease, delay, reason)),
       release: lease => inTurn(() => rows.release(lease)),

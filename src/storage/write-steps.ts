@@ -5,12 +5,11 @@
 
 import type { Draft, MessageStore } from './message-store.ts'
 
-/** Several steps in one write. `write` resolves false when that cannot be done: then they are done one by one. */
-export type Merged = Readonly<{
-  /** Places among the steps, the first of which is 0; with what each resolves. */
-  taken: ReadonlyMap<number, unknown>
-  write(): Promise<boolean>
-}>
+/**
+ * Several steps in one write. Resolves with what each resolves with, by its place among the steps (the first is 0), or
+ * undefined when it cannot be done: then they are done one by one.
+ */
+export type Merged = () => Promise<ReadonlyMap<number, unknown> | undefined>
 
 type Step<Intent> = Readonly<{
   intent: Intent | undefined
@@ -47,10 +46,10 @@ export function createWriteSteps<Intent>(
     let left = steps
     try {
       while (left.length > 0) {
-        const merged = merge(left.map(({ intent }) => intent))
-        if (merged !== undefined && (await merged.write())) {
-          for (const [place, result] of merged.taken) left[place]!.resolve(result)
-          left = left.filter((_, place) => !merged.taken.has(place))
+        const results = await merge(left.map(({ intent }) => intent))?.()
+        if (results !== undefined) {
+          for (const [place, result] of results) left[place]!.resolve(result)
+          left = left.filter((_, place) => !results.has(place))
           continue
         }
         const [first, ...rest] = left
