@@ -122,7 +122,12 @@ const settings = z.strictObject({
     .prefault({}),
   delivery: z
     .strictObject({
-      runsOn: z.enum(['fargate', 'lambda']).default('fargate').describe('lambda: costs nothing while there is no mail'),
+      runsOn: z
+        .enum(['fargate', 'lambda', 'scanners'])
+        .default('fargate')
+        .describe(
+          'lambda: costs nothing while there is no mail; scanners: who scans delivers, cheapest for each message',
+        ),
       tasks: service(256, 512, 1, 10).prefault({}).describe('With fargate'),
       backlogPerTask: z
         .int()

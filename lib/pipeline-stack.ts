@@ -57,7 +57,7 @@ export class PipelineStack extends Stack {
     const functions: Record<string, IFunction> = {}
     if (settings.delivery.runsOn === 'lambda') {
       functions.Deliver = new DeliveryLambda(this, 'Delivery', parts).function as IFunction
-    } else new DeliveryService(this, 'Delivery', parts)
+    } else if (settings.delivery.runsOn === 'fargate') new DeliveryService(this, 'Delivery', parts)
     for (const made of new Sweepers(this, 'Sweepers', parts).functions) functions[made.node.id] = made as IFunction
     watchLoadBalancer(this, alarms, this.ingress.targetGroups)
     watchFunctions(this, alarms, functions)

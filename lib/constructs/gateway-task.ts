@@ -34,6 +34,8 @@ export type PipelineParts = Readonly<{
 export type GatewayTaskProps = PipelineParts &
   Readonly<{
     role: CollectorRole
+    /** It delivers, too, whatever its role. */
+    delivers?: boolean
     /** The folder in containers/ with its main.ts. */
     entry: string
     size: Pick<ServiceSettings, 'cpu' | 'memory'>
@@ -51,7 +53,7 @@ export class GatewayTask extends Construct {
 
   constructor(scope: Construct, id: string, props: GatewayTaskProps) {
     super(scope, id)
-    const { settings, storage, metrics, role, entry, size, secrets, environment = {} } = props
+    const { settings, storage, metrics, role, delivers = false, entry, size, secrets, environment = {} } = props
     this.logs = logGroup(this, 'Logs', settings.logDays)
     this.definition = new FargateTaskDefinition(this, 'Definition', {
       cpu: size.cpu,
@@ -62,7 +64,7 @@ export class GatewayTask extends Construct {
     this.container = this.definition.addContainer('gateway', {
       image: ownImage('gateway'),
       command: [`containers/${entry}/main.ts`],
-      environment: { ...gatewayEnvironment(settings, role, storage), ...environment },
+      environment: { ...gatewayEnvironment(settings, delivers ? 'delivery' : role, storage), ...environment },
       secrets,
       logging: this.logTo('gateway'),
       readonlyRootFilesystem: true,
@@ -87,6 +89,7 @@ export class GatewayTask extends Construct {
     )
     addCollector(this.definition, { metrics, role, logging: this.logTo('collector') })
     grantRole(this.definition.taskRole, role, storage)
+    if (delivers) grantRole(this.definition.taskRole, 'delivery', storage)
     acknowledge(this.definition, {
       ECS2: 'What is in the environment is no secret: those are fields of Secrets Manager',
       'IAM5[Resource::*]': 'Logging in to ECR (GetAuthorizationToken) knows no resources',

@@ -1,6 +1,7 @@
 // The scanners: each task is a worker with its own clamd, rspamd and resolver, which it asks on 127.0.0.1. clamd loads its
 // signatures from a volume that a small container keeps like the bucket's. Tasks follow the backlog; all but the first may
-// run on Spot: when one is taken away its leases end, and the messages are scanned elsewhere.
+// run on Spot: when one is taken away its leases end, and the messages are scanned elsewhere. Where scanners deliver, too
+// (delivery.runsOn), they may speak SMTP to next hops.
 import { Duration } from 'aws-cdk-lib'
 import { type IVpc, SecurityGroup } from 'aws-cdk-lib/aws-ec2'
 import { ContainerDependencyCondition, Secret as EcsSecret, FargateService, type ICluster } from 'aws-cdk-lib/aws-ecs'
@@ -12,7 +13,7 @@ import { scannerLimits } from '../scanner-limits.ts'
 import { grantSignatures } from './access.ts'
 import { BacklogScaling } from './backlog-scaling.ts'
 import { DEPLOYMENT } from './deployment.ts'
-import { allowEgress } from './egress.ts'
+import { allowEgress, nextHopPorts } from './egress.ts'
 import { GatewayTask, type PipelineParts, STOP_TIMEOUT } from './gateway-task.ts'
 import { ownImage } from './images.ts'
 import { addResolver } from './resolver.ts'
@@ -39,18 +40,20 @@ export class ScannerService extends Construct {
   constructor(scope: Construct, id: string, props: ScannerServiceProps) {
     super(scope, id)
     const { vpc, cluster, settings, storage, secrets, valkey } = props
-    const { scan, network } = settings
+    const { scan, network, routes } = settings
+    const delivers = settings.delivery.runsOn === 'scanners'
     const task = new GatewayTask(this, 'Task', {
       ...props,
       role: 'scan',
-      entry: 'scan-worker',
+      delivers,
+      entry: delivers ? 'scan-delivery-worker' : 'scan-worker',
       size: scan.tasks,
-      secrets: containerSecrets('scan', secrets),
+      secrets: { ...containerSecrets('scan', secrets), ...(delivers && containerSecrets('delivery', secrets)) },
     })
     this.addScanners(task, props)
 
     const group = new SecurityGroup(this, 'TaskGroup', { vpc, allowAllOutbound: false })
-    allowEgress(group, { dns: network.egress === 'nat' })
+    allowEgress(group, { dns: network.egress === 'nat', ...(delivers && { mail: nextHopPorts(routes) }) })
     valkey?.allowFrom(group)
     this.service = new FargateService(this, 'Service', {
       ...DEPLOYMENT,

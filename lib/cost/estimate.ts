@@ -3,6 +3,7 @@
 import { type PriceName, type Prices, priceOf } from '../../src/platform/prices.ts'
 import {
   ALARMS,
+  DELIVERED_BY_SCANNER,
   type Footprint,
   GB,
   HOURS_IN_MONTH,
@@ -58,9 +59,10 @@ function fixed(footprint: Footprint, line: MakeLine): Line[] {
   ]
 }
 
-function variable({ messages, octets }: Load, { scan, nextHop, natGateways }: Footprint, line: MakeLine): Line[] {
+function variable({ messages, octets }: Load, footprint: Footprint, line: MakeLine): Line[] {
+  const { scan, nextHop, natGateways } = footprint
   const volume = (messages * octets) / GB
-  const each = PER_MESSAGE
+  const each = { ...PER_MESSAGE, ...(footprint.deliveredByScanner && DELIVERED_BY_SCANNER) }
   // Whole tasks are started, but not for the whole month: the hours that the standing ones do not have.
   const standing = (scan.cpu / 1024) * scan.count * HOURS_IN_MONTH * SCAN_UTILISATION
   const needed = (messages * each.scanSeconds) / 3600

@@ -28,6 +28,9 @@ export const PER_MESSAGE = {
   storedDays: 1,
 } as const
 
+/** Where one process scans and delivers: one GET, no wake-up and no lease for delivery. */
+export const DELIVERED_BY_SCANNER = { s3Gets: 1, sqsRequests: 3, dynamodbWrites: 8 } as const
+
 /** Assumed: tasks that scan are this busy before another one is started. */
 export const SCAN_UTILISATION = 0.5
 /** Assumed: series that the collector of a task writes, one sample a minute each. */
@@ -43,8 +46,9 @@ export type Task = Readonly<{ cpu: number; memory: number; count: number }>
 export type Footprint = Readonly<{
   ingress: Task
   scan: Task
-  /** None where functions deliver. */
+  /** None where functions deliver, or the scanners do. */
   delivery?: Task
+  deliveredByScanner?: boolean
   zones: number
   natGateways: number
   /** Interface endpoints, each in every zone. */
@@ -67,6 +71,7 @@ export function footprintOf(
     ingress: task(ingress),
     scan: task(scan.tasks),
     ...(delivery.runsOn === 'fargate' && { delivery: task(delivery.tasks) }),
+    deliveredByScanner: delivery.runsOn === 'scanners',
     zones: network.zones.length,
     natGateways: network.egress === 'nat' ? network.natGateways : 0,
     endpoints: network.egress === 'nat' ? 0 : INTERFACE_ENDPOINTS,

@@ -1,7 +1,7 @@
 // What `elemta cost` says a message takes, against what a gateway on emulators of S3 and SQS
 // is seen to ask for. What DynamoDB bills is counted in test/storage/dynamodb-bill.test.ts.
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { PER_MESSAGE } from '../../lib/cost/load.ts'
+import { DELIVERED_BY_SCANNER, PER_MESSAGE } from '../../lib/cost/load.ts'
 import { PRICES, priceOf } from '../../src/platform/prices.ts'
 import { startGateway } from '../pipeline/gateway.ts'
 import { mail, send } from '../pipeline/mail.ts'
@@ -17,17 +17,26 @@ beforeAll(async () => {
 })
 afterAll(() => front.close())
 
-test('a message of 75 KB, accepted, scanned and delivered', async () => {
+test.each([
+  ['scanned and delivered by processes of their own', ['ingress,scan', 'ingress,delivery'], PER_MESSAGE],
+  ['scanned and delivered by one', ['ingress,scan,delivery'], { ...PER_MESSAGE, ...DELIVERED_BY_SCANNER }],
+])('a message of 75 KB, %s', async (_, processes, each) => {
   const scanners = withScanners(inject('clamav'), inject('rspamd'))
   const storage = storageBlock(await awsPlace(front.endpoint))
-  await using gateway = await startGateway({ config: { ...scanners, storage } })
+  await using tasks = new AsyncDisposableStack()
+  const gateways = await Promise.all(
+    processes.map(async roles => tasks.use(await startGateway({ roles, config: { ...scanners, storage } }))),
+  )
+  const [ingress] = gateways
   for (let n = 0; n < MESSAGES; n++) {
-    const { queueId } = await send(gateway.port, { content: mail({ body: `${'x'.repeat(73)}\r\n`.repeat(1000) }) })
-    await gateway.settled(queueId, 'delivered')
+    const { queueId } = await send(ingress!.port, { content: mail({ body: `${'x'.repeat(73)}\r\n`.repeat(1000) }) })
+    await ingress!.settled(queueId, 'delivered')
   }
-  const told = async (component: string) =>
-    (await gateway.metric(`elemta_cost_usd_total{component="${component}"}`)) / MESSAGES
-  const { s3Puts, s3Gets, sqsRequests } = PER_MESSAGE
+  const told = async (component: string) => {
+    const costs = gateways.map(gateway => gateway.metric(`elemta_cost_usd_total{component="${component}"}`))
+    return (await Promise.all(costs)).reduce((sum, usd) => sum + usd, 0) / MESSAGES
+  }
+  const { s3Puts, s3Gets, sqsRequests } = each
   expect(await told('s3')).toBeCloseTo(priceOf(PRICES.s3Put, s3Puts) + priceOf(PRICES.s3Get, s3Gets), 9)
   // Receives that found nothing are in it, and batches that had more than one.
   const wakeUps = (await told('sqs')) / priceOf(PRICES.sqsRequest, 1)

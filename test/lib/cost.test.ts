@@ -44,6 +44,15 @@ describe('what follows the mail', () => {
     expect(lines).not.toHaveProperty('Mail to the internet')
   })
 
+  test('where scanners deliver there is one GET, one wake-up and a lease less', () => {
+    const lines = usdOf(MILLION, { ...EMPTY, deliveredByScanner: true })
+    expect(lines).toMatchObject({
+      'Contents read': expect.closeTo(0.4, 6),
+      'Wake-ups': expect.closeTo(1.2, 6),
+      'Records written': 5, // 8 units
+    })
+  })
+
   test('scanning is paid for where the standing tasks no longer suffice', () => {
     const load = { messages: 12_000_000, octets: 75_000 }
     const lines = usdOf(load, { ...EMPTY, scan: { cpu: 2048, memory: 8192, count: 1 } })
