@@ -18,10 +18,10 @@ export const PER_MESSAGE = {
   sqsRequests: 6,
   /** Accepted 2, scanned 2, delivered 3, and greylisting's note of a stranger 2. */
   dynamodbWrites: 9,
-  /** Scanned 1, delivered 2, the ledger 0.5 twice (its cursor, and a look at it), greylisting 1. */
-  dynamodbReads: 5,
-  /** Assumed: the lines of its log, all roles together. */
-  logOctets: 3_000,
+  /** Scanned 1, delivered 1, the ledger 0.5 twice (its cursor, and a look at it), greylisting 1. */
+  dynamodbReads: 4,
+  /** Four lines of a session with one message, with what CloudWatch adds to each, and some room for long names and TLS. */
+  logOctets: 1_500,
   /** Assumed: vCPU of clamd and rspamd for 75 KB. */
   scanSeconds: 0.3,
   /** Assumed: days in the bucket; most contents leave it within a minute, those in quarantine after weeks. */

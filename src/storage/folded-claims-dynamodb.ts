@@ -1,8 +1,8 @@
 // Claims and marks of folded messages. The lease of a folded message's job is the claim on its recipients: as long as it
 // holds nobody else has the job, and whoever takes over a lost one takes the claim away with it, so that the mark of the
 // former is refused and no dot goes out. From the mark on the claim is written, and stands for its time whatever becomes
-// of the lease. Costs a read for the claim and a write for the mark. All else is done on recipients, unfolded.
-import { foldedIn, type Leases } from './folded-item-dynamodb.ts'
+// of the lease. Claiming costs nothing, the mark a write. All else is done on recipients, unfolded.
+import type { Leases } from './folded-item-dynamodb.ts'
 import { pack } from './packed-text.ts'
 import { messageKey } from './record-keys-dynamodb.ts'
 import { ClaimLostError, type RecordStore } from './record-store.ts'
@@ -18,33 +18,31 @@ export function createFoldedClaims(
   return {
     async claim(queueId, recipients, claim, now) {
       const { claimant, until } = claim
-      const item = await table.get(messageKey(queueId))
-      const folded = item && foldedIn(item)
-      if (folded !== undefined && folded.work === undefined) return []
       const lease = leases.get(claimant)
-      const known = [...new Set(recipients)].filter(recipient => folded?.states.has(recipient))
-      const isWhole = folded !== undefined && known.length === folded.states.size
-      if (!isWhole || lease === undefined || folded.work?.standing.token !== claimant) {
-        if (folded !== undefined) await unfold(queueId)
-        return claims.claim(queueId, recipients, claim, now)
+      const wanted = new Set(recipients)
+      if (lease === undefined || !lease.recipients.every(recipient => wanted.has(recipient))) {
+        const item = await unfold(queueId)
+        return item?.folded === 'ended' ? [] : claims.claim(queueId, recipients, claim, now)
       }
-      const { mark } = folded
+      const { mark } = lease
       if (mark !== undefined && mark.claim.claimant !== claimant && mark.claim.until > now) return []
-      leases.set(claimant, { ...lease, claimed: { recipients: known, until } })
-      return known.map(recipient => (mark === undefined ? { recipient } : { recipient, sending: mark.sending }))
+      leases.set(claimant, { ...lease, claimedUntil: until })
+      return lease.recipients.map(recipient =>
+        mark === undefined ? { recipient } : { recipient, sending: mark.sending },
+      )
     },
 
     async sending(queueId, recipients, mark) {
       const { claimant, ...rest } = mark
       const { at } = mark
-      const claimed = leases.get(claimant)?.claimed
-      if (claimed === undefined) {
+      const lease = leases.get(claimant)
+      const until = lease?.claimedUntil
+      if (lease === undefined || until === undefined) {
         await unfold(queueId)
         return claims.sending(queueId, recipients, mark)
       }
-      const { until } = claimed
       const marked = new Set(recipients)
-      if (claimed.recipients.every(recipient => marked.has(recipient))) {
+      if (lease.recipients.every(recipient => marked.has(recipient))) {
         const written = await table.write({
           update: messageKey(queueId),
           expression: 'SET #sending = :mark, #sendingBy = :claimant, #claimUntil = :until ADD #turn :one',

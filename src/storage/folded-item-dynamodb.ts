@@ -31,8 +31,12 @@ export type Leases = Map<string, KnownLease>
 export type KnownLease = Readonly<{
   /** Of the message's item. */
   octets: number
-  /** All recipients of the message, once they are claimed. */
-  claimed?: Readonly<{ recipients: readonly string[]; until: number }>
+  /** All of the message. */
+  recipients: readonly string[]
+  /** As the lease has found it. */
+  mark?: Folded['mark']
+  /** Of their claim, milliseconds since 1970; absent: they are not claimed. */
+  claimedUntil?: number
 }>
 
 /** Octets count here. */

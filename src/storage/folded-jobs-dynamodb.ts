@@ -30,9 +30,10 @@ export function createFoldedJobs<J extends Job>(
   { table, unfold, leases, young, now, leaseTime }: FoldedJobsParts,
 ): JobRows<J> {
   function leaseIn(item: Item): LeaseAnswer<J> {
-    const { job, standing } = foldedIn(item)!.work!
+    const { work, mark } = foldedIn(item)!
+    const { job, standing } = work!
     const { tries, enqueuedAt, token } = standing
-    leases.set(token!, { octets: octetsOf(item) })
+    leases.set(token!, { octets: octetsOf(item), recipients: job.recipients, ...(mark && { mark }) })
     return { got: 'lease', lease: { job: job as J, tries, enqueuedAt, token: token! } }
   }
 

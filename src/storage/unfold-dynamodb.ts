@@ -56,7 +56,7 @@ function claimOn({ work, mark }: Folded, leases: Leases): Claim | undefined {
   const claims: Claim[] = mark === undefined ? [] : [mark.claim]
   if (job.kind === 'delivery' && token !== undefined) {
     const ours = leases.get(token)
-    const until = ours === undefined ? visibleAt : ours.claimed?.until
+    const until = ours === undefined ? visibleAt : ours.claimedUntil
     if (until !== undefined) claims.push({ claimant: token, until })
   }
   return claims.toSorted((a, b) => b.until - a.until)[0]

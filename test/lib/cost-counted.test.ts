@@ -10,6 +10,9 @@ import { awsFront, awsPlace, storageBlock } from '../storage/aws-home.ts'
 import type { Front } from '../storage/http-front.ts'
 
 const MESSAGES = 10
+/** The lines of a clean message, each of which CloudWatch Logs bills with so many octets more. */
+const MESSAGE_LOG = ['accepted', 'session-ended', 'delivered', 'removed']
+const ADDED_TO_LINE = 26
 
 let front: Front
 beforeAll(async () => {
@@ -36,7 +39,12 @@ test.each([
     const costs = gateways.map(gateway => gateway.metric(`elemta_cost_usd_total{component="${component}"}`))
     return (await Promise.all(costs)).reduce((sum, usd) => sum + usd, 0) / MESSAGES
   }
-  const { s3Puts, s3Gets, sqsRequests } = each
+  const { s3Puts, s3Gets, sqsRequests, logOctets } = each
+  const lines = () => gateways.flatMap(gateway => MESSAGE_LOG.flatMap(event => gateway.logged(event)))
+  await expect.poll(() => lines().length).toBe(MESSAGES * MESSAGE_LOG.length)
+  const logged = lines().reduce((sum, line) => sum + JSON.stringify(line).length + ADDED_TO_LINE, 0) / MESSAGES
+  expect(logged).toBeGreaterThan(logOctets / 2)
+  expect(logged).toBeLessThan(logOctets)
   expect(await told('s3')).toBeCloseTo(priceOf(PRICES.s3Put, s3Puts) + priceOf(PRICES.s3Get, s3Gets), 9)
   // Receives that found nothing are in it, and batches that had more than one.
   const wakeUps = (await told('sqs')) / priceOf(PRICES.sqsRequest, 1)

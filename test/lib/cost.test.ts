@@ -36,8 +36,8 @@ describe('what follows the mail', () => {
       'Contents kept': expect.closeTo((75 / 30) * 0.023, 6), // a day of thirty
       'Wake-ups': expect.closeTo(2.4, 6), // two, each sent, received and removed
       'Records written': expect.closeTo(5.625, 6), // 9 units at $0.625 a million
-      'Records read': expect.closeTo(0.625, 6),
-      Log: expect.closeTo(1.5, 6), // 3 GB
+      'Records read': expect.closeTo(0.5, 6),
+      Log: expect.closeTo(0.75, 6), // 1.5 GB
     })
     // 83.3 vCPU-hours of scanning: the one task that stands there (2 × 730 h, half of it usable) is not busy with that.
     expect(lines).not.toHaveProperty('More scanners, vCPU')
