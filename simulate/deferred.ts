@@ -31,7 +31,7 @@ export function startDeferrals(world: World): Deferrals {
 
   function* bringBack(message: Message): Process {
     const { at } = message
-    if (!(yield* dynamodb.step('enqueue-delivery', at))) return void due.push(message)
+    if (!(yield* dynamodb.step('enqueue-again', at))) return void due.push(message)
     census.move(message, 'delivery')
     message.attempt++
     yield* wake(connection, message)

@@ -33,8 +33,8 @@ export function startDeliveryFunctions(
     const job = jobFor(createProcessor(clock, LAMBDA_VCPUS))
 
     function* one(message: Message): Process {
-      if (!(yield* dynamodb.step(job.lease, message.at))) return
-      yield* doJob(world, job, message)
+      if (!(yield* dynamodb.step(job.lease(message), message.at))) return
+      yield* doJob(job, message)
       void connection.remove(message)
     }
 

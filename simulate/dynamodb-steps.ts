@@ -4,27 +4,30 @@
 // one message or one address and only count for the table as a whole.
 import type { DeliveryJob, Job, ScanJob } from '../src/mail/job.ts'
 import { mintQueueId } from '../src/mail/queue-id.ts'
-import type { AcceptedMessage, TraceEvent } from '../src/mail/record.ts'
-import { createJobRows, type JobRows } from '../src/storage/job-rows-dynamodb.ts'
-import { createDynamoRecordStore } from '../src/storage/record-store-dynamodb.ts'
+import type { AcceptedMessage, RecipientState, TraceEvent } from '../src/mail/record.ts'
+import type { Lease } from '../src/storage/job-queue.ts'
+import type { JobRows } from '../src/storage/job-rows-dynamodb.ts'
+import { createRecords, type Records } from '../src/storage/records-dynamodb.ts'
 import { createRecordingTable, type TableRequest } from './recording-table.ts'
 
+/** `again`: of a message that is not folded any more. */
 export type StepName =
   | 'accept'
-  | 'enqueue-scan'
   | 'lease-scan'
   | 'read'
-  | 'note-scan'
-  | 'enqueue-delivery'
-  | 'done-scan'
+  | 'scanned'
   | 'lease-delivery'
-  | 'claim'
   | 'mark'
-  | 'note-delivered'
+  | 'delivered'
   | 'defer'
-  | 'done-delivery'
+  | 'enqueue-again'
   | 'note-again'
   | 'undefer'
+  | 'lease-again'
+  | 'claim-again'
+  | 'mark-again'
+  | 'delivered-again'
+  | 'defer-again'
 
 export type StepWrite = Readonly<{
   where: string
@@ -47,23 +50,20 @@ export type Steps = Readonly<{
   ordinary: Readonly<{ writes: number; reads: number; requests: number }>
 }>
 
+const LEASE_TIME = 300_000
+const NEXT_HOP = 'smtp://192.0.2.25:25'
 /** So many that each of some dozens of numbers is drawn by one of them. */
 const SAMPLES = 400
-/** Steps of a message that is delivered at its first attempt, in order, and of one that is deferred once. */
+/** Steps of a message that is delivered at its first attempt, in order. */
 const ORDINARY: readonly StepName[] = [
   'accept',
-  'enqueue-scan',
   'lease-scan',
   'read',
-  'note-scan',
-  'enqueue-delivery',
-  'done-scan',
+  'scanned',
   'lease-delivery',
   'read',
-  'claim',
   'mark',
-  'note-delivered',
-  'done-delivery',
+  'delivered',
 ]
 
 type Sample = Readonly<Record<StepName, readonly TableRequest[]>>
@@ -89,88 +89,119 @@ export async function askSteps(): Promise<Steps> {
   }
 }
 
+/** One message that is delivered at once, and one that is deferred, twice. */
 async function sampleOf(n: number): Promise<Sample> {
   const { table, taken } = createRecordingTable()
   const at = 1_700_000_000_000 + n
-  const now = () => at
-  const records = createDynamoRecordStore({ table, hasContent: async () => true })
-  const scans = createJobRows<ScanJob>({ table, kind: 'scan', now, leaseTime: 300_000 })
-  const deliveries = createJobRows<DeliveryJob>({ table, kind: 'delivery', now, leaseTime: 300_000 })
-  const message = sampleMessage(n, at)
-  const { queueId } = message
-  const recipient = message.envelope.recipients[0]!.address
-  const recipients = [recipient]
-  const common = { queueId, recipients, attempt: 1 }
-  const scan: ScanJob = { ...common, kind: 'scan', id: `${queueId}/scan/1` }
-  const delivery: DeliveryJob = { ...common, kind: 'delivery', id: `${queueId}/delivery/1`, headers: [] }
-  const later: DeliveryJob = { ...delivery, attempt: 2, id: `${queueId}/delivery/2` }
-  const nextHop = 'smtp://192.0.2.25:25'
-  const claimant = 'me'
+  const spool = createRecords({ table, hasContent: async () => true, now: () => at, leaseTime: LEASE_TIME })
+  const steps = stepsOf(spool, at, taken)
+  const ordinary = await steps.begin(sampleMessage(2 * n, at))
+  const delivered = await steps.asked(() => steps.end(ordinary.lease))
 
-  async function asked<T>(act: Promise<T>): Promise<readonly [readonly TableRequest[], T]> {
-    const result = await act
-    return [taken(), result]
+  const { lease } = await steps.begin(sampleMessage(2 * n + 1, at))
+  const second = await steps.again(lease, 2)
+  const third = await steps.again(second.lease, 3)
+  const deliveredAgain = await steps.asked(() => steps.end(third.lease))
+  return {
+    ...ordinary.requests,
+    delivered,
+    defer: second.requests.defer,
+    'enqueue-again': second.requests.enqueue,
+    'note-again': second.requests.note,
+    undefer: second.requests.undefer,
+    'lease-again': second.requests.lease,
+    'claim-again': second.requests.claim,
+    'mark-again': second.requests.mark,
+    'defer-again': third.requests.defer,
+    'delivered-again': deliveredAgain,
   }
-  const of = async (act: Promise<unknown>) => (await asked(act))[0]
+}
+
+/** What the stages do with a message, and what that asks of the table. */
+function stepsOf({ records, scanRows, deliveryRows, together }: Records, at: number, taken: () => TableRequest[]) {
+  async function asked(act: () => Promise<unknown>): Promise<readonly TableRequest[]> {
+    taken()
+    await act()
+    return taken()
+  }
   async function leased<J extends Job>(rows: JobRows<J>, job: J) {
-    const [requests, answer] = await asked(rows.lease(job.id))
+    taken()
+    const answer = await rows.lease(job.id)
     if (answer.got !== 'lease') throw new Error(`the sample's ${job.kind} could not be leased`)
-    return { requests, lease: answer.lease }
+    return { requests: taken(), lease: answer.lease }
   }
-
-  const scanned: TraceEvent[] = [
-    { at, event: 'scanned', findings: [], seconds: 0.1 },
-    { at, event: 'verdict', decision: 'deliver', why: 'clean' },
-  ]
-  const delivered: TraceEvent = { at, event: 'delivered', recipient, nextHop, reply: '250 2.0.0 Ok', seconds: 1 }
-  const accept = await of(
-    records.create(message, { event: 'accepted', at, reply: `250 2.0.0 Ok: queued as ${queueId}` }),
-  )
-  const enqueueScan = await of(scans.put(scan))
-  const scanLease = await leased(scans, scan)
-  const read = await of(records.get(queueId))
-  const noteScan = await of(records.note(queueId, scanned, []))
-  const enqueueDelivery = await of(deliveries.put(delivery))
-  const doneScan = await of(scans.done(scanLease.lease))
-  const deliveryLease = await leased(deliveries, delivery)
-  const claim = await of(records.claim(queueId, recipients, { claimant, until: at + 1000 }, at))
-  const mark = await of(records.sending(queueId, recipients, { claimant, attempt: 1, at, nextHop }))
-  const deferred: TraceEvent = {
-    at,
-    event: 'deferred',
-    stage: 'delivery',
-    recipients,
-    why: '451',
-    attempt: 1,
-    dueAt: at,
-  }
-  const defer = await of(
-    (async () => {
-      await records.defer({ job: later, dueAt: at + 60_000 })
-      await records.note(queueId, [deferred], [{ recipient, state: 'deferred' }])
-    })(),
-  )
-  const doneDelivery = await of(deliveries.done(deliveryLease.lease))
-  const noteAgain = await of(records.note(queueId, [], [{ recipient, state: 'queued' }]))
-  const undefer = await of(records.undefer(later.id))
-  const noteDelivered = await of(records.note(queueId, [delivered], [{ recipient, state: 'delivered' }]))
+  const claim = ({ job, token }: Lease<DeliveryJob>) =>
+    records.claim(job.queueId, job.recipients, { claimant: token, until: at + 1000 }, at)
+  const mark = ({ job, token }: Lease<DeliveryJob>) =>
+    records.sending(job.queueId, job.recipients, { claimant: token, attempt: job.attempt, at, nextHop: NEXT_HOP })
+  const moved = (job: Job, state: RecipientState) => job.recipients.map(recipient => ({ recipient, state }))
 
   return {
-    accept,
-    'enqueue-scan': enqueueScan,
-    'lease-scan': scanLease.requests,
-    read,
-    'note-scan': noteScan,
-    'enqueue-delivery': enqueueDelivery,
-    'done-scan': doneScan,
-    'lease-delivery': deliveryLease.requests,
-    claim,
-    mark,
-    defer,
-    'done-delivery': doneDelivery,
-    'note-again': noteAgain,
-    undefer,
-    'note-delivered': noteDelivered,
+    asked,
+
+    /** As far as the final dot's mark. */
+    async begin(message: AcceptedMessage) {
+      const { queueId } = message
+      const recipients = message.envelope.recipients.map(({ address }) => address)
+      const common = { queueId, recipients, attempt: 1 }
+      const scan: ScanJob = { ...common, kind: 'scan', id: `${queueId}/scan/1` }
+      const delivery: DeliveryJob = { ...common, kind: 'delivery', id: `${queueId}/delivery/1`, headers: [] }
+      const story: TraceEvent[] = [
+        { at, event: 'scanned', findings: [], seconds: 0.1 },
+        { at, event: 'verdict', decision: 'deliver', why: 'clean' },
+      ]
+      const accept = await asked(() =>
+        together(
+          () => records.create(message, { event: 'accepted', at, reply: `250 2.0.0 Ok: queued as ${queueId}` }),
+          () => scanRows.put(scan),
+        ),
+      )
+      const scanning = await leased(scanRows, scan)
+      const read = await asked(() => records.get(queueId))
+      const scanned = await asked(() =>
+        together(
+          () => deliveryRows.put(delivery),
+          () => records.note(queueId, story, moved(delivery, 'queued')),
+          () => scanRows.done(scanning.lease),
+        ),
+      )
+      const { lease, requests } = await leased(deliveryRows, delivery)
+      await claim(lease)
+      const marked = await asked(() => mark(lease))
+      const leases = { 'lease-scan': scanning.requests, 'lease-delivery': requests }
+      return { lease, requests: { accept, read, scanned, mark: marked, ...leases } }
+    },
+
+    end(lease: Lease<DeliveryJob>) {
+      const { queueId, recipients } = lease.job
+      const how = { nextHop: NEXT_HOP, reply: '250 2.0.0 Ok', seconds: 1 }
+      const events = recipients.map((recipient): TraceEvent => ({ at, event: 'delivered', recipient, ...how }))
+      return together(
+        () => records.note(queueId, events, moved(lease.job, 'delivered')),
+        () => deliveryRows.done(lease),
+      )
+    },
+
+    /** Deferred, brought back, and as far as the next mark. */
+    async again(before: Lease<DeliveryJob>, attempt: number) {
+      const job = { ...before.job, attempt, id: `${before.job.queueId}/delivery/${attempt}` }
+      const { queueId, recipients } = job
+      const told = { stage: 'delivery', recipients, why: '451', attempt, dueAt: at } as const
+      const defer = await asked(() =>
+        together(
+          () => records.defer({ job, dueAt: at + 60_000 }),
+          () => records.note(queueId, [{ at, event: 'deferred', ...told }], moved(job, 'deferred')),
+          () => deliveryRows.done(before),
+        ),
+      )
+      const enqueue = await asked(() => deliveryRows.put(job))
+      const note = await asked(() => records.note(queueId, [], moved(job, 'queued')))
+      const undefer = await asked(() => records.undefer(job.id))
+      const { lease, requests } = await leased(deliveryRows, job)
+      const claimed = await asked(() => claim(lease))
+      const marked = await asked(() => mark(lease))
+      return { lease, requests: { defer, enqueue, note, undefer, lease: requests, claim: claimed, mark: marked } }
+    },
   }
 }
 
@@ -224,20 +255,26 @@ function stepRequest({ kind, writes, readUnits }: TableRequest, shards: Readonly
 /** Counting 0 jobs, and 100. */
 async function askLook(): Promise<Steps['look']> {
   const { table, taken } = createRecordingTable()
-  const scans = createJobRows<ScanJob>({ table, kind: 'scan', now: () => 0, leaseTime: 300_000 })
-  const deliveries = createJobRows<DeliveryJob>({ table, kind: 'delivery', now: () => 0, leaseTime: 300_000 })
-  const records = createDynamoRecordStore({ table, hasContent: async () => true })
+  const at = 1_700_000_000_000
+  const { records, scanRows, deliveryRows, together } = createRecords({
+    ...{ table, hasContent: async () => true, now: () => at, leaseTime: LEASE_TIME },
+  })
   const units = () => taken().reduce((sum, { readUnits }) => sum + readUnits, 0)
   const look = async () => {
     taken()
-    await Promise.all([scans.tally(), deliveries.tally(), records.tallyDeferrals()])
+    await Promise.all([scanRows.tally(), deliveryRows.tally(), records.tallyDeferrals()])
     return units()
   }
   const fixed = await look()
   const JOBS = 100
   for (let n = 0; n < JOBS; n++) {
-    const queueId = mintQueueId(1_700_000_000_000 + n)
-    await scans.put({ kind: 'scan', id: `${queueId}/scan/1`, queueId, recipients: ['a@example.com'], attempt: 1 })
+    const message = sampleMessage(n, at)
+    const { queueId } = message
+    const recipients = message.envelope.recipients.map(({ address }) => address)
+    await together(
+      () => records.create(message, { event: 'accepted', at, reply: '250 2.0.0 Ok' }),
+      () => scanRows.put({ kind: 'scan', id: `${queueId}/scan/1`, queueId, recipients, attempt: 1 }),
+    )
   }
   return { fixed, perJob: ((await look()) - fixed) / JOBS }
 }

@@ -51,7 +51,6 @@ export function startIngress(world: World, rate: number, fleet: Fleet<IngressTas
   function* store(message: Message, { scans }: IngressTask): Process<boolean> {
     if (!(yield* s3.ask('put', message.at))) return false
     if (!(yield* dynamodb.step('accept', message.at))) return false
-    if (!(yield* dynamodb.step('enqueue-scan', message.at))) return false
     census.accept(message)
     yield* settled(scans.send(message))
     return true

@@ -5,7 +5,15 @@
 // Units: one for each KiB of an item, twice that in a transaction; one for an entry of an index that comes or goes. A
 // read: one for 4 KiB, half where it need not be consistent.
 import { RECORDS_TABLE } from '../src/storage/aws-schema.ts'
-import type { Item, Key, Range, Table, Write } from '../src/storage/table-dynamodb.ts'
+import {
+  type Item,
+  type Key,
+  octetsOf,
+  type Range,
+  type Table,
+  type Value,
+  type Write,
+} from '../src/storage/table-dynamodb.ts'
 
 export type Touch = Readonly<{
   /** `table`, or the name of an index. */
@@ -29,7 +37,7 @@ export type RecordingTable = Readonly<{
 const keyIn = (write: Write): Key =>
   'put' in write ? write.put : 'update' in write ? write.update : 'remove' in write ? write.remove : write.check
 const keyOf = ({ pk, sk }: Key) => `${pk}\n${sk}`
-const octets = (item: Item) => JSON.stringify(item).length
+const octets = octetsOf
 
 export function createRecordingTable(): RecordingTable {
   const items = new Map<string, Item>()
@@ -57,11 +65,12 @@ export function createRecordingTable(): RecordingTable {
     ]
   }
 
-  function found({ index, partition, prefix, before }: Range): Item[] {
+  function found({ index, partition, prefix, after, before }: Range): Item[] {
     const [by, sort] = index === undefined ? ['pk', 'sk'] : [index.partition, index.sort]
     return [...items.values()].filter(item => {
       const at = String(item[sort])
-      return item[by] === partition && at.startsWith(prefix ?? '') && (before === undefined || at < before)
+      const isBetween = (after === undefined || at > after) && (before === undefined || at < before)
+      return item[by] === partition && at.startsWith(prefix ?? '') && isBetween
     })
   }
 
@@ -117,9 +126,9 @@ export function createRecordingTable(): RecordingTable {
   }
 }
 
-/** Of keys alone, of which an index of ours consists. */
+/** Of keys, and what a message is looked up by. */
 function indexOctets(item: Item): number {
-  return keyOf(item).length + 60
+  return keyOf(item).length + 60 + String(item.look ?? '').length
 }
 
 function entryTouches(
@@ -138,12 +147,17 @@ function entryTouches(
 function itemAfter(write: Exclude<Write, { check: Key }>, before: Item | undefined): Item | undefined {
   if ('put' in write) return write.put
   if ('remove' in write) return undefined
-  const item: Record<string, string | number | boolean> = { ...before, pk: write.update.pk, sk: write.update.sk }
+  const item: Record<string, Value> = { ...before, pk: write.update.pk, sk: write.update.sk }
   const meant = (name: string) => (name.startsWith(':') ? write.values?.[name.slice(1)] : before?.[name.slice(1)])
-  for (const [, verb, clause = ''] of write.expression.matchAll(/(SET|REMOVE|ADD) (.*?)(?= SET | REMOVE | ADD |$)/g)) {
+  const expression = write.expression.replace(/list_append\(if_not_exists\(#\w+, :\w+\), (:\w+)\)/g, '$1+')
+  for (const [, verb, clause = ''] of expression.matchAll(/(SET|REMOVE|ADD) (.*?)(?= SET | REMOVE | ADD |$)/g)) {
     for (const part of clause.split(', ')) {
       const [target = '', value = ''] = part.trim().split(verb === 'SET' ? ' = ' : ' ')
       const name = target.slice(1)
+      if (value.endsWith('+')) {
+        item[name] = [...((item[name] ?? []) as string[]), ...(meant(value.slice(0, -1)) as string[])]
+        continue
+      }
       const given = meant(value)
       if (verb === 'REMOVE') delete item[name]
       else if (given !== undefined) item[name] = verb === 'ADD' ? Number(item[name] ?? 0) + Number(given) : given

@@ -12,14 +12,13 @@ export function scanJob(world: World, processor: Processor, deliveries: Connecti
   const { dynamodb, s3, chance, latencies, census, processorTime } = world
   return {
     kind: 'scan',
-    lease: 'lease-scan',
-    done: 'done-scan',
+    lease: () => 'lease-scan',
     *handle(message: Message): Process<boolean> {
       const { at } = message
       if (!(yield* dynamodb.step('read', at)) || !(yield* s3.ask('get', at))) return false
       yield latency(chance, latencies.scanners)
       yield processor.work(processorTime.scan + PROCESSOR_TIME.scanWorker)
-      if (!(yield* dynamodb.step('note-scan', at)) || !(yield* dynamodb.step('enqueue-delivery', at))) return false
+      if (!(yield* dynamodb.step('scanned', at))) return false
       // A scan that is done again finds its delivery job queued.
       if (message.place === 'scan') {
         census.move(message, 'delivery')
@@ -34,24 +33,25 @@ export function deliveryJob(world: World, processor: Processor, defer: (message:
   const { clock, dynamodb, s3, chance, latencies, census, delivering, processorTime, nextHops } = world
   return {
     kind: 'delivery',
-    lease: 'lease-delivery',
-    done: 'done-delivery',
+    lease: ({ attempt }) => (attempt === 1 ? 'lease-delivery' : 'lease-again'),
     *handle(message: Message): Process<boolean> {
       const { at } = message
       if (message.place !== 'delivery') return true
       if (!(yield* dynamodb.step('read', at)) || !(yield* s3.ask('get', at))) return false
-      if (!(yield* dynamodb.step('claim', at))) return false
+      // Until it is deferred, its lease is its claim.
+      const isFirst = message.attempt === 1
+      if (!isFirst && !(yield* dynamodb.step('claim-again', at))) return false
       yield processor.work(processorTime.delivery)
-      if (!(yield* dynamodb.step('mark', at))) return false
+      if (!(yield* dynamodb.step(isFirst ? 'mark' : 'mark-again', at))) return false
       nextHops.most = Math.max(nextHops.most, ++nextHops.now)
       yield latency(chance, latencies.nextHop)
       nextHops.now--
       if (chance() < world.deferred) {
-        if (!(yield* dynamodb.step('defer', at))) return false
+        if (!(yield* dynamodb.step(isFirst ? 'defer' : 'defer-again', at))) return false
         defer(message)
         return true
       }
-      if (!(yield* dynamodb.step('note-delivered', at))) return false
+      if (!(yield* dynamodb.step(isFirst ? 'delivered' : 'delivered-again', at))) return false
       census.move(message, 'delivered')
       delivering.add(clock.now() - message.begun)
       yield* s3.ask('remove', at)

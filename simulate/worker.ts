@@ -9,9 +9,8 @@ import type { Message, World } from './world.ts'
 
 export type Job = Readonly<{
   kind: 'scan' | 'delivery'
-  lease: StepName
-  done: StepName
-  /** Does the work; false when something failed. The job is done after that. */
+  lease(message: Message): StepName
+  /** Does the work, of which the last write ends the job; false when something failed. */
   handle(message: Message): Process<boolean>
 }>
 
@@ -19,9 +18,9 @@ export type Job = Readonly<{
 const AFTER_FAILURE = 1000
 
 /** Does a job that is leased, however often that takes. */
-export function* doJob({ dynamodb }: World, job: Job, message: Message): Process {
+export function* doJob(job: Job, message: Message): Process {
   for (let attempt = 1; ; attempt++) {
-    if ((yield* job.handle(message)) && (yield* dynamodb.step(job.done, message.at))) return
+    if (yield* job.handle(message)) return
     yield growingDelay(attempt)
   }
 }
@@ -33,13 +32,13 @@ export function startWorker(world: World, job: Job, connection: Connection<Messa
   let hasRoom: (() => void) | undefined
 
   function* lease(message: Message): Process<boolean> {
-    if (yield* dynamodb.step(job.lease, message.at)) return true
+    if (yield* dynamodb.step(job.lease(message), message.at)) return true
     void connection.later(message, 5000)
     return false
   }
 
   function* run(message: Message): Process {
-    yield* doJob(world, job, message)
+    yield* doJob(job, message)
     void connection.remove(message)
   }
 

@@ -1,6 +1,6 @@
 // Actions of DynamoDB and SQS the short way: a hook in a client of the SDK that takes a request when it is written and, by
 // signed-requests.ts, brings its answer; when that does not go well the SDK goes on as ever. Commands stay as they are.
-// Values are text, numbers and booleans: octets would come back as base64.
+// Octets come back as base64, unless `read` makes octets of them.
 import { type Count, countAnswer, countRefusal } from './billed-requests.ts'
 import {
   type ClientConfig,

@@ -2,6 +2,7 @@
 // call on until whoever called has given up. Whatever fails, the client hears 250 or 451; what it was promised arrives,
 // once, or twice where the record tells of the doubt, and never while a claim stands; and then nothing is left.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { isFinal } from '../../src/mail/record.ts'
 import { silentLog } from '../../src/platform/log.ts'
 import { sweepOrphans } from '../../src/spool/sweep-orphans.ts'
 import { formatTrace } from '../../src/spool/trace.ts'
@@ -142,9 +143,11 @@ async function problemOf(story: Story, recipient: string, { fate }: Fault): Prom
     if (refused.length > 1) return 'the client heard 451 again'
   }
   const copies = (id: string) => nextHop.messages.filter(({ content }) => content.includes(id)).length
+  // A content that could not be removed with the outcome is the sweep's.
   const isOver = async () => {
     const jobs = await Promise.all([queueId, ...refused].map(looking.hasJobs))
-    return !jobs.includes(true) && !(await looking.messages.has(queueId))
+    const state = (await looking.records.get(queueId))?.recipients[0]?.state ?? 'queued'
+    return !jobs.includes(true) && isFinal(state)
   }
   await story.round()
   for (let round = 2; !(await isOver()); round++) {
@@ -156,7 +159,11 @@ async function problemOf(story: Story, recipient: string, { fate }: Fault): Prom
   const doubts = events.filter(({ event }) => event === 'in-doubt').length
   if (recipients[0]?.state !== 'delivered') return `it ended ${recipients[0]?.state}`
   if (copies(queueId) < 1 || copies(queueId) > 1 + doubts) return `${copies(queueId)} copies, ${doubts} doubts told`
-  if (refused.length > 0) await sweepOrphans({ backends: looking, now: () => story.now() + DAY, log: silentLog })
+  const isLeft = await looking.messages.has(queueId)
+  if (isLeft || refused.length > 0) {
+    await sweepOrphans({ backends: looking, now: () => story.now() + DAY, log: silentLog })
+  }
+  if (await looking.messages.has(queueId)) return 'the content is left'
   for (const id of refused) {
     // What AWS did and did not say may be delivered all the same; what it did not do is not there any more.
     if (await looking.messages.has(id)) return 'the content of what was refused is left'

@@ -41,9 +41,9 @@ describe('a simulation', () => {
   it.each([
     ['prefixWrites', 60, 'S3 prefix, writes'],
     ['prefixReads', 60, 'S3 prefix, reads'],
-    ['tableWrites', 700, 'DynamoDB table, writes'],
-    ['partitionWrites', 10, 'DynamoDB partition work open-scan#'],
-    ['inFlight', 20, 'SQS delivery, in flight'],
+    ['tableWrites', 300, 'DynamoDB table, writes'],
+    ['partitionWrites', 5, 'DynamoDB partition age message#'],
+    ['inFlight', 8, 'SQS delivery, in flight'],
   ] as const)('shows where %s of %i bites', async (quota, low, name) => {
     const [tight, wide] = [await simulated({ quotas: { [quota]: low } }), await simulated()]
     expect(usageOf(tight, name)).toMatchObject({ quota: low })
