@@ -25,7 +25,7 @@ function withOctets(attributes: Attributes): Attributes {
 
 function octetsIn(value: AttributeValue): AttributeValue {
   const octets: unknown = value.B
-  if (typeof octets === 'string') return { B: Buffer.from(octets, 'base64') }
+  if (typeof octets === 'string') return { B: Uint8Array.from(Buffer.from(octets, 'base64')) }
   if (value.L !== undefined) return { L: value.L.map(octetsIn) }
   return value
 }

@@ -32,6 +32,8 @@ beforeEach(() => {
   front.requests.length = 0
 })
 
+const OCTETS = { octets: Uint8Array.of(0, 255, 10), list: [Uint8Array.of(7), 'text'] }
+
 type Counted = Record<string, number>
 const countIn = (counted: Counted) => (unit: string, by: number) => {
   counted[unit] = (counted[unit] ?? 0) + by
@@ -56,7 +58,15 @@ async function talk(client: DynamoDBDocumentClient, pk: string): Promise<unknown
     const answer = { ...(await asked), $metadata: undefined }
     said.push(JSON.parse(JSON.stringify(answer).replaceAll(pk, 'pk')))
   }
-  const Item = { pk, sk: 'a', text: 'päckchen "1"', number: 12.5, truth: true, inner: { list: [1, 'two', null] } }
+  const Item = {
+    pk,
+    sk: 'a',
+    text: 'päckchen "1"',
+    number: 12.5,
+    truth: true,
+    inner: { list: [1, 'two', null] },
+    ...OCTETS,
+  }
   await send(new PutCommand({ TableName, Item }))
   await send(new GetCommand({ TableName, Key: { pk, sk: 'a' }, ConsistentRead: true }))
   await send(new GetCommand({ TableName, Key: { pk, sk: 'none' } }))
