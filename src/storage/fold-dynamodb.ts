@@ -117,7 +117,7 @@ export function createFold({ table, leases, now, leaseTime, nextEventAt }: FoldP
       if (octets === undefined) return undefined
       const { token, tries, enqueuedAt } = next
       if (token === undefined) return resultsOf(mine)
-      leases.set(token, { octets, recipients: job.recipients })
+      leases.set(token, { queueId, octets, recipients: job.recipients })
       return resultsOf(mine, { job, tries, enqueuedAt, token })
     }
   }

@@ -49,7 +49,11 @@ export function createFoldedClaims(
           condition: `#folded = :open AND #token = :claimant AND (attribute_not_exists(#sendingBy) OR #sendingBy = :claimant OR #claimUntil <= :at)`,
           values: { open: 'open', claimant, until, at, mark: pack(JSON.stringify(rest)), one: 1 },
         })
-        if (written !== undefined) return
+        if (written !== undefined) {
+          // Its worker may begin again under the same lease, and is to be told of it.
+          leases.set(claimant, { ...lease, mark: { sending: mark, claim: { claimant, until } } })
+          return
+        }
       }
       if ((await unfold(queueId))?.folded === 'ended') throw new ClaimLostError(queueId)
       // Unfolded by somebody else, its claims end with the lease: this one is to stand for its time.

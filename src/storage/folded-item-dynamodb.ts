@@ -29,11 +29,12 @@ export type Told = Readonly<{ at: string; doc: string }>
 /** What a process knows of the leases that it has of folded messages, by their tokens. */
 export type Leases = Map<string, KnownLease>
 export type KnownLease = Readonly<{
+  queueId: string
   /** Of the message's item. */
   octets: number
   /** All of the message. */
   recipients: readonly string[]
-  /** As the lease has found it. */
+  /** As the lease has found it, or its worker has set it. */
   mark?: Folded['mark']
   /** Of their claim, milliseconds since 1970; absent: they are not claimed. */
   claimedUntil?: number

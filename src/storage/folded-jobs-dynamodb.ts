@@ -33,7 +33,8 @@ export function createFoldedJobs<J extends Job>(
     const { work, mark } = foldedIn(item)!
     const { job, standing } = work!
     const { tries, enqueuedAt, token } = standing
-    leases.set(token!, { octets: octetsOf(item), recipients: job.recipients, ...(mark && { mark }) })
+    const { queueId, recipients } = job
+    leases.set(token!, { queueId, octets: octetsOf(item), recipients, ...(mark && { mark }) })
     return { got: 'lease', lease: { job: job as J, tries, enqueuedAt, token: token! } }
   }
 

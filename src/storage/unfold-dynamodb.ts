@@ -20,9 +20,11 @@ export function createUnfold(table: Table, leases: Leases): Unfold {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       const item = await table.get(messageKey(queueId))
       const folded = item && foldedIn(item)
-      if (folded?.work === undefined) return item
-      const failed = await table.transact(() => writesFor(queueId, folded, leases))
-      if (failed.length === 0) return item
+      const failed = folded?.work && (await table.transact(() => writesFor(queueId, folded, leases)))
+      if (failed !== undefined && failed.length > 0) continue
+      // From now on the items know better.
+      for (const [token, lease] of leases) if (lease.queueId === queueId) leases.delete(token)
+      return item
     }
     throw new Error(`${queueId} is changed by too many at once`)
   }

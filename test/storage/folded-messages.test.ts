@@ -121,6 +121,21 @@ describe('a folded message', () => {
     ).rejects.toThrow(ClaimLostError)
   })
 
+  it('tells of its mark also whoever begins again under the same lease', async () => {
+    await accept(spool, queueId)
+    await scanned(spool, await scanning(spool, queueId))
+    const lease = await delivering(spool, queueId)
+    await mark(spool, lease, home.now())
+    const claim = { claimant: lease.token, until: home.now() + 1_800_000 }
+    const [claimed] = await spool.records.claim(queueId, [BOB], claim, home.now())
+    expect(claimed).toMatchObject({ recipient: BOB, sending: { claimant: lease.token, nextHop: NEXT_HOP } })
+    await spool.records.unmark(queueId, [BOB], lease.token)
+    expect(await spool.records.claim(queueId, [BOB], claim, home.now())).toEqual([{ recipient: BOB }])
+    await mark(spool, lease, home.now())
+    await end(spool, lease)
+    expect(await ledgerOf(spool)).toMatchObject({ delivered: 1, imbalance: 0 })
+  })
+
   it('keeps a marked claim for its time, whatever becomes of the lease, and then tells of the mark', async () => {
     await accept(spool, queueId)
     await scanned(spool, await scanning(spool, queueId))
