@@ -1,6 +1,6 @@
 // The AWS home behind the ports: contents in S3, records and jobs in DynamoDB, wake-ups by SQS. Any number of processes
-// may have it open. Several writes are one after the other here, so a failure may leave the first of them: what a sweep
-// finds of that is in src/spool/sweep-orphans.ts. Opening asks AWS nothing; what is missing shows with the first request.
+// may have it open. Several writes are one after the other here, unless they are one, so a failure may leave the first of
+// them: what a sweep finds of that is in src/spool/sweep-orphans.ts. Opening asks AWS nothing; what is missing shows with the first request.
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { S3Client } from '@aws-sdk/client-s3'
 import { SQSClient } from '@aws-sdk/client-sqs'

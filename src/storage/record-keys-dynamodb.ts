@@ -1,5 +1,5 @@
 // Keys of the items in the records table. All that belongs to a message is under one partition key, so that one query
-// tells its story: `M` the message, `R#` its recipients, `E#` events, `D#` deferrals, `J#` jobs.
+// tells its story: `M` the message, folded or not, `R#` its recipients, `E#` events, `D#` deferrals, `J#` jobs.
 // Every index key that many items could share at once ends in a shard, so that no partition gets all the writes; whoever
 // reads asks all shards. Shards go by queue id: what is told of one message is in one place.
 import { crc32 } from 'node:zlib'

@@ -1,6 +1,7 @@
 // Message records as items of a DynamoDB table: what happens to them. Reads of one message are consistent; look-ups and
 // lists go by indexes and may be a moment behind. A write resolves when DynamoDB has it, rejects when that is not known,
 // and may then be done again: an event is told twice at worst, and no recipient is counted twice.
+// Here a message is items of its own, or is unfolded first; what is ordinary about a folded one is done elsewhere.
 // Up to 97 recipients move in one transaction with what counts them. More go in several, each whole by itself: of a new
 // message the last one makes the record, so one that is not finished was never there.
 import { isFinal, type RecipientState, type RecipientStatus, type TraceEvent } from '../mail/record.ts'
