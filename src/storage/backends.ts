@@ -12,8 +12,8 @@ export type Backends = Readonly<{
   deliveryJobs: JobQueue<DeliveryJob>
   /**
    * Does writes in the order given and resolves when all are durable. Embedded: one transaction, one sync, all or
-   * none. Elsewhere: one after the other, or some of them as one, so give them in the order that is safe to stop in. The functions must
-   * call their port method synchronously.
+   * none. Elsewhere: one after the other, or some of them as one, so give them in the order that is safe to stop in.
+   * The functions must call their port method synchronously.
    */
   together(...writes: readonly (() => Promise<unknown>)[]): Promise<void>
   /**
