@@ -1,6 +1,7 @@
 // A folded message whose way stops being the ordinary one gets items of its own, and nobody notices but the one who pays.
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { ScanJob } from '../../src/mail/job.ts'
+import { mintQueueId } from '../../src/mail/queue-id.ts'
 import type { Lease } from '../../src/storage/job-queue.ts'
 import type { Records } from '../../src/storage/records-dynamodb.ts'
 import { useDynalite } from '../contract/dynamo-tables.ts'
@@ -119,5 +120,28 @@ describe('a message that is unfolded', () => {
     expect(await ledgerOf(spool)).toMatchObject({ delivered: 1, queued: { active: 1 }, imbalance: 0 })
     await end(spool, { ...lease, job: { ...lease.job, recipients: [ANN] } }, 'failed')
     expect(await ledgerOf(spool)).toMatchObject({ delivered: 1, failed: 1, queued: { active: 0 }, imbalance: 0 })
+  })
+
+  it('keeps a lease that is taken, and an end that comes, just while it is unfolded', async () => {
+    const other = home.make()
+    const ids = Array.from({ length: 8 }, () => mintQueueId(home.now()))
+    await Promise.all(ids.map(id => accept(spool, id)))
+    const leases = await Promise.all(
+      ids.map(async id => (await Promise.all([scanning(spool, id).catch(() => undefined), other.hasJobs(id)]))[0]),
+    )
+    for (const lease of leases) expect(lease === undefined || (await spool.scanRows.extend(lease))).toBe(true)
+    const ending = async (id: string) => {
+      await accept(spool, id)
+      const { job, ...lease } = await scanning(spool, id)
+      await Promise.all([
+        spool.together(
+          () => spool.records.note(id, [VERDICT], [{ recipient: BOB, state: 'discarded' }]),
+          () => spool.scanRows.done({ job, ...lease }),
+        ),
+        other.hasJobs(id),
+      ])
+    }
+    await Promise.all(ids.map(() => ending(mintQueueId(home.now()))))
+    expect(await ledgerOf(spool)).toMatchObject({ accepted: 16, discarded: 8, imbalance: 0 })
   })
 })
