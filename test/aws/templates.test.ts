@@ -150,9 +150,9 @@ describe.each(EMULATORS.flatMap(([name, endpoint]) => ['dev', 'prod'].map(stage 
         ]
         expect(Table?.KeySchema).toEqual(keys(schema))
         const indexes = Table?.GlobalSecondaryIndexes?.map(({ IndexName, KeySchema, Projection }) => {
-          return [IndexName, KeySchema, Projection?.ProjectionType]
+          return [IndexName, KeySchema, Projection?.NonKeyAttributes]
         })
-        const expected = schema.indexes.map(index => [index.name, keys(index), 'KEYS_ONLY'])
+        const expected = schema.indexes.map(index => [index.name, keys(index), index.include])
         expect(indexes?.toSorted()).toEqual(expected.toSorted())
       }
     })
