@@ -62,6 +62,11 @@ export async function startStory({ nextHop, answerTime = 20_000, afterStep = () 
   const log = silentLog
   const parts = { config, backends, store, log, metrics, now }
   const { reroute: _, resume: __, close: closeDelivery, ...delivery } = createDeliveryStage(parts)
+  /** Who waits because the storage is away has given up for now, and goes on under the same lease. */
+  function retryDelay(): number {
+    afterStep()
+    return 1
+  }
   const scanning = createJobRun({
     stage: 'scan',
     queue: backends.scanJobs,
@@ -71,10 +76,11 @@ export async function startStory({ nextHop, answerTime = 20_000, afterStep = () 
       retrySchedule: { delays: [HOUR], lifetime: 100 * HOUR },
     }),
     giveUp: createGiveUp(backends.scanJobs, parts),
+    retryDelay,
     log,
     metrics,
   })
-  const delivering = createJobRun({ ...delivery, queue: backends.deliveryJobs })
+  const delivering = createJobRun({ ...delivery, queue: backends.deliveryJobs, retryDelay })
 
   /** What a worker does when it is woken, or gives up waiting, or cannot lease. Resolves with how many jobs it did. */
   async function work<J extends Job>(queue: SqsJobQueue<J>, { run }: JobRun<J>): Promise<number> {
