@@ -33,7 +33,7 @@ export async function openGatewayFunction(): Promise<GatewayFunction> {
   const place = awsPlaceOf(config.storage.aws)
   return {
     config,
-    backends: await openAws({ place, now, log }),
+    backends: await openAws({ place, now, log, keep: config.trace.keep }),
     store: openAwsPolicyStore(place),
     log,
     metrics: createMetrics(),

@@ -124,9 +124,9 @@ const settings = z.strictObject({
     .strictObject({
       runsOn: z
         .enum(['fargate', 'lambda', 'scanners'])
-        .default('fargate')
+        .default('scanners')
         .describe(
-          'lambda: costs nothing while there is no mail; scanners: who scans delivers, cheapest for each message',
+          'scanners: who scans delivers, cheapest for each message; fargate: tasks of their own; lambda: functions',
         ),
       tasks: service(256, 512, 1, 10).prefault({}).describe('With fargate'),
       backlogPerTask: z

@@ -30,7 +30,7 @@ export type HomeParts = Readonly<{
 /** Rejects when the home cannot or must not be used. */
 export async function openHome(config: Config, parts: HomeParts): Promise<Home> {
   const { roles, now, log, count } = parts
-  const { storage, data_dir: dataDir, limits } = config
+  const { storage, data_dir: dataDir, limits, trace } = config
   if (storage.home === 'embedded' || storage.aws === undefined) {
     const backends = await openEmbedded({ dataDir, reserve: limits.disk_reserve, now, log })
     return { name: 'embedded', backends, openPolicyStore: () => openPolicyStore({ dataDir, log }) }
@@ -40,7 +40,7 @@ export async function openHome(config: Config, parts: HomeParts): Promise<Home> 
   // For what can be made again: keys, sockets, the files of scanners that are children.
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   const deliversOwn = roles.includes('scan') && roles.includes('delivery')
-  const backends = await openAws({ place, now, log, count, deliversOwn })
+  const backends = await openAws({ place, now, log, count, keep: trace.keep, deliversOwn })
   return {
     name: 'aws',
     backends,

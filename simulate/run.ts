@@ -85,7 +85,12 @@ try {
 
 async function settingsFor({ stage, delivery }: Options): Promise<DeploymentSettings> {
   const settings = stage === undefined ? deploymentSettings(NAMES) : await stageSettings(stage)
-  return delivery === undefined ? settings : { ...settings, delivery: { ...settings.delivery, runsOn: delivery } }
+  // Scanners that deliver, too, are simulated as tasks of either kind.
+  const { runsOn } = settings.delivery
+  return {
+    ...settings,
+    delivery: { ...settings.delivery, runsOn: delivery ?? (runsOn === 'lambda' ? runsOn : 'fargate') },
+  }
 }
 
 function nextHop(median: number) {

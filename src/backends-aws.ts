@@ -51,6 +51,8 @@ export type AwsOptions = Readonly<{
   leaseTime?: number
   /** Milliseconds that AWS has for an answer, receives aside. */
   answerTime?: number
+  /** Milliseconds that the story of a message is kept after its end; 0 or absent: for ever, unless it is forgotten. */
+  keep?: number
   /** The process both scans and delivers: what it has scanned it delivers itself, without a wake-up, reading it once. */
   deliversOwn?: boolean
   /** For emulators whose receives cannot be left waiting: seconds, and what is waited for between them. */
@@ -92,7 +94,7 @@ function clientSettings({ region, endpoint }: AwsPlace, answerTime = ANSWER_TIME
 
 /** Opens the AWS home. `close` waits for the receives that are open: up to 20 seconds. */
 export async function openAws(options: AwsOptions): Promise<AwsBackends> {
-  const { place, now, log, count, leaseTime = JOB_QUEUE.visibilityTimeout * 1000, polls } = options
+  const { place, now, log, count, keep, leaseTime = JOB_QUEUE.visibilityTimeout * 1000, polls } = options
   const { answerTime = ANSWER_TIME, deliversOwn = false } = options
   const settings = clientSettings(place, answerTime)
   const waitTime = polls?.waitTime ?? JOB_QUEUE.waitTime
@@ -115,7 +117,7 @@ export async function openAws(options: AwsOptions): Promise<AwsBackends> {
   }
 
   const contents = createS3MessageStore({ client: s3, bucket: place.bucket, count })
-  const spool = createRecords({ table, hasContent: contents.has, now, leaseTime })
+  const spool = createRecords({ table, hasContent: contents.has, now, leaseTime, ...(keep !== undefined && { keep }) })
   const { records, together, hasJobs, settle } = spool
   const scanJobs = jobQueue(spool.scanRows, place.scanQueues)
   const deliveryJobs = jobQueue(spool.deliveryRows, place.deliveryQueues, deliversOwn)

@@ -6,6 +6,7 @@ import {
   DELIVERED_BY_SCANNER,
   type Footprint,
   GB,
+  GREYLISTED,
   HOURS_IN_MONTH,
   type Load,
   OPEN_RECEIVES,
@@ -68,6 +69,7 @@ function variable({ messages, octets }: Load, footprint: Footprint, line: MakeLi
   const needed = (messages * each.scanSeconds) / 3600
   const more = Math.max(0, needed - standing) / SCAN_UTILISATION
   const out = nextHop === 'internet' ? volume : 0
+  const strangers = footprint.greylists ? messages : 0
   return [
     ...line('variable', 'Mail through the load balancer', 'nlbCapacity', volume),
     ...line('variable', 'Contents written', 's3Put', messages * each.s3Puts),
@@ -76,6 +78,8 @@ function variable({ messages, octets }: Load, footprint: Footprint, line: MakeLi
     ...line('variable', 'Wake-ups', 'sqsRequest', messages * each.sqsRequests),
     ...line('variable', 'Records written', 'dynamodbWrite', messages * each.dynamodbWrites),
     ...line('variable', 'Records read', 'dynamodbRead', messages * each.dynamodbReads),
+    ...line('variable', 'Greylisting, written', 'dynamodbWrite', strangers * GREYLISTED.dynamodbWrites),
+    ...line('variable', 'Greylisting, read', 'dynamodbRead', strangers * GREYLISTED.dynamodbReads),
     ...line('variable', 'Log', 'logs', (messages * each.logOctets) / GB),
     ...line('variable', 'More scanners, vCPU', 'fargateCpu', more),
     ...line('variable', 'More scanners, memory', 'fargateMemory', (more * scan.memory) / scan.cpu),

@@ -16,10 +16,10 @@ export const PER_MESSAGE = {
   s3Gets: 2,
   /** Two wake-ups, each sent, received and removed. At a few messages a second no batch has more than one. */
   sqsRequests: 6,
-  /** Accepted 2, scanned 2, delivered 3, and greylisting's note of a stranger 2. */
-  dynamodbWrites: 9,
-  /** Scanned 1, delivered 1, the ledger 0.5 twice (its cursor, and a look at it), greylisting 1. */
-  dynamodbReads: 4,
+  /** Accepted 2, scanned 2, delivered 3. */
+  dynamodbWrites: 7,
+  /** Scanned 1, delivered 1, the ledger 0.5 twice (its cursor, and a look at it). */
+  dynamodbReads: 3,
   /** Four lines of a session with one message, with what CloudWatch adds to each, and some room for long names and TLS. */
   logOctets: 1_500,
   /** Assumed: vCPU of clamd and rspamd for 75 KB. */
@@ -29,7 +29,10 @@ export const PER_MESSAGE = {
 } as const
 
 /** Where one process scans and delivers: one GET, no wake-up and no lease for delivery. */
-export const DELIVERED_BY_SCANNER = { s3Gets: 1, sqsRequests: 3, dynamodbWrites: 8 } as const
+export const DELIVERED_BY_SCANNER = { s3Gets: 1, sqsRequests: 3, dynamodbWrites: 6 } as const
+
+/** Of a stranger; of whom greylisting knows it is the read alone. */
+export const GREYLISTED = { dynamodbWrites: 2, dynamodbReads: 1 } as const
 
 /** Assumed: tasks that scan are this busy before another one is started. */
 export const SCAN_UTILISATION = 0.5
@@ -49,6 +52,7 @@ export type Footprint = Readonly<{
   /** None where functions deliver, or the scanners do. */
   delivery?: Task
   deliveredByScanner?: boolean
+  greylists?: boolean
   zones: number
   natGateways: number
   /** Interface endpoints, each in every zone. */
@@ -62,16 +66,18 @@ export type Footprint = Readonly<{
 const INTERFACE_ENDPOINTS = 6
 
 export function footprintOf(
-  settings: Pick<DeploymentSettings, 'ingress' | 'scan' | 'delivery' | 'network' | 'cache'>,
+  settings: Pick<DeploymentSettings, 'ingress' | 'scan' | 'delivery' | 'network' | 'cache' | 'gateway'>,
   nextHop: Footprint['nextHop'],
 ): Footprint {
-  const { ingress, scan, delivery, network, cache } = settings
+  const { ingress, scan, delivery, network, cache, gateway } = settings
+  const plugins = Array.isArray(gateway.plugins) ? (gateway.plugins as readonly Readonly<{ name?: string }>[]) : []
   const task = ({ cpu, memory, min }: DeploymentSettings['ingress']): Task => ({ cpu, memory, count: min })
   return {
     ingress: task(ingress),
     scan: task(scan.tasks),
     ...(delivery.runsOn === 'fargate' && { delivery: task(delivery.tasks) }),
     deliveredByScanner: delivery.runsOn === 'scanners',
+    greylists: plugins.some(({ name }) => name === 'greylist'),
     zones: network.zones.length,
     natGateways: network.egress === 'nat' ? network.natGateways : 0,
     endpoints: network.egress === 'nat' ? 0 : INTERFACE_ENDPOINTS,

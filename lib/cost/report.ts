@@ -16,7 +16,7 @@ export type ReportOptions = Readonly<{
 }>
 
 /** What has no default, and costs nothing. */
-const NAMES = {
+export const ANY = {
   stage: 'any',
   region: 'us-east-1',
   hostname: 'mx.example.com',
@@ -25,7 +25,7 @@ const NAMES = {
 }
 
 /** Throws SettingsError when `input` makes no sense. */
-export function reportOf({ load, region, prices, nextHop, input = NAMES }: ReportOptions): Report {
+export function reportOf({ load, region, prices, nextHop, input = ANY }: ReportOptions): Report {
   const footprint = footprintOf(deploymentSettings(input), nextHop)
   const ours = (messages: number) => total(estimate({ ...load, messages }, footprint, prices))
   return {

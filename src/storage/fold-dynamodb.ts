@@ -19,6 +19,7 @@ import {
   foldedToken,
   isFoldedToken,
   jobAttributes,
+  type KnownLease,
   type Leases,
   OPEN_ATTRIBUTES,
   packTold,
@@ -51,17 +52,21 @@ const UNIT = 1024
 /** Octets that the mark of a final dot will take. */
 const MARK = 120
 
+type Written = Pick<KnownLease, 'octets' | 'apart'>
+
 export type FoldParts = Readonly<{
   table: Table
   leases: Leases
   now: () => number
   /** Milliseconds. */
   leaseTime: number
+  /** Milliseconds that a story is kept after its end; 0: for ever. */
+  keep: number
   nextEventAt: EventClock
 }>
 
 /** For createWriteSteps. */
-export function createFold({ table, leases, now, leaseTime, nextEventAt }: FoldParts) {
+export function createFold({ table, leases, now, leaseTime, keep, nextEventAt }: FoldParts) {
   function tell(events: readonly TraceEvent[]): Told[] {
     return events.length === 0 ? [] : [{ at: nextEventAt(), doc: JSON.stringify(events) }]
   }
@@ -113,11 +118,11 @@ export function createFold({ table, leases, now, leaseTime, nextEventAt }: FoldP
     return async () => {
       if (job === undefined) return (await finish(lease, events, ends)) ? resultsOf(mine) : undefined
       const next = standingOf(mine.some(intent => intent?.what === 'put' && intent.leased))
-      const octets = await goOn(lease, events, job, next)
-      if (octets === undefined) return undefined
+      const written = await goOn(lease, events, job, next)
+      if (written === undefined) return undefined
       const { token, tries, enqueuedAt } = next
       if (token === undefined) return resultsOf(mine)
-      leases.set(token, { queueId, octets, recipients: job.recipients })
+      leases.set(token, { queueId, recipients: job.recipients, ...written })
       return resultsOf(mine, { job, tries, enqueuedAt, token })
     }
   }
@@ -128,21 +133,22 @@ export function createFold({ table, leases, now, leaseTime, nextEventAt }: FoldP
     return { enqueuedAt: at, visibleAt: at + leaseTime, tries: 1, token: foldedToken() }
   }
 
-  /** Octets of the item afterwards; undefined where nothing was done. */
+  /** The item afterwards; undefined where nothing was done. */
   async function goOn(
     lease: Lease<Job>,
     events: readonly TraceEvent[],
     job: Job,
     { token, ...standing }: JobStanding,
-  ): Promise<number | undefined> {
-    const { octets = 0 } = leases.get(lease.token) ?? {}
+  ): Promise<Written | undefined> {
+    const { octets = 0, apart = false } = leases.get(lease.token) ?? {}
     let told = tell(events)
-    const attributes = { ...jobAttributes(job), ...standing }
+    let attributes: Readonly<Record<string, Value>> & { job: Uint8Array } = { ...jobAttributes(job), ...standing }
     const without = octets + attributes.job.length + MARK
     const more = told.reduce((sum, one) => sum + packTold(one).length, 0)
     if (Math.ceil((without + more) / UNIT) > Math.ceil(without / UNIT)) {
       for (const { at, doc } of told) await table.write({ put: { ...eventKey(job.queueId, at), doc: pack(doc) } })
       told = []
+      attributes = { ...attributes, apart: true }
     }
     const sets = Object.keys(attributes).map(name => `#${name} = :${name}`)
     const marks = ['sending', 'sendingBy', 'claimUntil']
@@ -154,8 +160,19 @@ export function createFold({ table, leases, now, leaseTime, nextEventAt }: FoldP
   async function finish(lease: Lease<Job>, events: readonly TraceEvent[], ends: ReadonlyMap<string, RecipientState>) {
     const states = endAttribute(ends)
     const sets = ['#folded = :ended', '#states = :states']
-    const octets = await settle(lease, tell(events), sets, { ended: 'ended', states }, OPEN_ATTRIBUTES)
-    return octets !== undefined
+    const values = { ended: 'ended', states }
+    // Events in items of their own would stay behind: such a story is for `forget`.
+    const expires = keep > 0 && leases.get(lease.token)?.apart === false
+    const written = expires
+      ? settle(
+          lease,
+          tell(events),
+          [...sets, '#expiresAt = :expiresAt'],
+          { ...values, expiresAt: expiryOf(now() + keep) },
+          OPEN_ATTRIBUTES,
+        )
+      : settle(lease, tell(events), sets, values, OPEN_ATTRIBUTES)
+    return (await written) !== undefined
   }
 
   async function settle(
@@ -164,7 +181,7 @@ export function createFold({ table, leases, now, leaseTime, nextEventAt }: FoldP
     sets: readonly string[],
     values: Readonly<Record<string, Value>>,
     removed: readonly string[],
-  ): Promise<number | undefined> {
+  ): Promise<Written | undefined> {
     const telling = told.length === 0 ? [] : ['#told = list_append(if_not_exists(#told, :none), :events)']
     const expression = `SET ${[...sets, ...telling, '#settled = :token'].join(', ')} REMOVE ${removed.map(name => `#${name}`).join(', ')} ADD #turn :one`
     const item = await table.write({
@@ -182,11 +199,14 @@ export function createFold({ table, leases, now, leaseTime, nextEventAt }: FoldP
     const found = item ?? (await table.get(messageKey(job.queueId)))
     if (found?.settled !== token) return undefined
     leases.delete(token)
-    return octetsOf(found)
+    return { octets: octetsOf(found), apart: found.apart === true }
   }
 
   return (intents: readonly (Intent | undefined)[]): Merged | undefined => acceptance(intents) ?? settlement(intents)
 }
+
+/** Seconds. */
+const expiryOf = (at: number) => Math.ceil(at / 1000)
 
 function hasRecord(queueId: string): Error {
   return new Error(`there is a record of ${queueId} already`)

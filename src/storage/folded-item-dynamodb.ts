@@ -32,6 +32,8 @@ export type KnownLease = Readonly<{
   queueId: string
   /** Of the message's item. */
   octets: number
+  /** Some of its events are items of their own. */
+  apart: boolean
   /** All of the message. */
   recipients: readonly string[]
   /** As the lease has found it, or its worker has set it. */

@@ -34,7 +34,13 @@ export function createFoldedJobs<J extends Job>(
     const { job, standing } = work!
     const { tries, enqueuedAt, token } = standing
     const { queueId, recipients } = job
-    leases.set(token!, { queueId, octets: octetsOf(item), recipients, ...(mark && { mark }) })
+    leases.set(token!, {
+      queueId,
+      octets: octetsOf(item),
+      apart: item.apart === true,
+      recipients,
+      ...(mark && { mark }),
+    })
     return { got: 'lease', lease: { job: job as J, tries, enqueuedAt, token: token! } }
   }
 

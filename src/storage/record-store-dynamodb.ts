@@ -117,7 +117,9 @@ export function createDynamoRecordStore(parts: RecordStoreParts): RecordStore {
       if (steps.length === 0 || isSettled) {
         // Between this and the next request nothing but the removal of what ended long ago could come.
         if (item === undefined && told.length > 0) throw noRecord(queueId)
-        for (const write of told) await table.write(write)
+        // They go with the message.
+        const expiresAt = item?.expiresAt
+        for (const { put } of told) await table.write({ put: expiresAt === undefined ? put : { ...put, expiresAt } })
         return
       }
       for (const [n, step] of steps.entries()) await move(queueId, n === 0 ? told : [], step)

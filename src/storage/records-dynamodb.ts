@@ -20,6 +20,8 @@ export type RecordsOptions = Readonly<{
   now: () => number
   /** Milliseconds until a job whose worker is silent may be leased by another. */
   leaseTime: number
+  /** Milliseconds that a story is kept after its end; 0: for ever. */
+  keep?: number
 }>
 
 export type Records = Readonly<{
@@ -35,12 +37,12 @@ export type Records = Readonly<{
   settle(): Promise<void>
 }>
 
-export function createRecords({ table, hasContent, now, leaseTime }: RecordsOptions): Records {
+export function createRecords({ table, hasContent, now, leaseTime, keep = 0 }: RecordsOptions): Records {
   const leases: Leases = new Map()
   const unfold = createUnfold(table, leases)
   const young = createYoung({ table, unfold, now })
   const nextEventAt = createEventClock()
-  const { step, together } = createWriteSteps(createFold({ table, leases, now, leaseTime, nextEventAt }))
+  const { step, together } = createWriteSteps(createFold({ table, leases, now, leaseTime, keep, nextEventAt }))
   const inTurn = <T>(run: () => Promise<T>) => step(undefined, run)
 
   function rowsOf<J extends Job>(kind: J['kind']): JobRows<J> {

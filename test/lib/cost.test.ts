@@ -7,7 +7,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { alternatives, breakEven } from '../../lib/cost/alternatives.ts'
 import { estimate, total } from '../../lib/cost/estimate.ts'
 import type { Footprint } from '../../lib/cost/load.ts'
-import { reportOf } from '../../lib/cost/report.ts'
+import { ANY, reportOf } from '../../lib/cost/report.ts'
 import { PRICES } from '../../src/platform/prices.ts'
 
 const MILLION = { messages: 1_000_000, octets: 75_000 }
@@ -35,8 +35,8 @@ describe('what follows the mail', () => {
       'Contents read': expect.closeTo(0.8, 6), // two GETs
       'Contents kept': expect.closeTo((75 / 30) * 0.023, 6), // a day of thirty
       'Wake-ups': expect.closeTo(2.4, 6), // two, each sent, received and removed
-      'Records written': expect.closeTo(5.625, 6), // 9 units at $0.625 a million
-      'Records read': expect.closeTo(0.5, 6),
+      'Records written': expect.closeTo(4.375, 6), // 7 units at $0.625 a million
+      'Records read': expect.closeTo(0.375, 6),
       Log: expect.closeTo(0.75, 6), // 1.5 GB
     })
     // 83.3 vCPU-hours of scanning: the one task that stands there (2 × 730 h, half of it usable) is not busy with that.
@@ -49,8 +49,21 @@ describe('what follows the mail', () => {
     expect(lines).toMatchObject({
       'Contents read': expect.closeTo(0.4, 6),
       'Wake-ups': expect.closeTo(1.2, 6),
-      'Records written': 5, // 8 units
+      'Records written': expect.closeTo(3.75, 6), // 6 units
     })
+  })
+
+  test('greylisting writes down every stranger', () => {
+    expect(usdOf(MILLION, EMPTY)).not.toHaveProperty('Greylisting, written')
+    expect(usdOf(MILLION, { ...EMPTY, greylists: true })).toMatchObject({
+      'Greylisting, written': expect.closeTo(1.25, 6),
+      'Greylisting, read': expect.closeTo(0.125, 6),
+    })
+  })
+
+  test('a stage with the default settings takes at most $12 for a million messages, traffic to the internet aside', () => {
+    const { lines } = reportOf({ load: MILLION, region: 'us-east-1', prices: PRICES, nextHop: 'vpc' })
+    expect(total(lines, 'variable')).toBeLessThanOrEqual(12)
   })
 
   test('scanning is paid for where the standing tasks no longer suffice', () => {
@@ -77,7 +90,8 @@ describe('what follows the mail', () => {
 })
 
 test('what stands there: a stage of two SMTP servers, a scanner, delivery, one NAT gateway', () => {
-  const { lines } = reportOf({ load: MILLION, region: 'us-east-1', prices: PRICES, nextHop: 'vpc' })
+  const input = { ...ANY, delivery: { runsOn: 'fargate' } }
+  const { lines } = reportOf({ load: MILLION, region: 'us-east-1', prices: PRICES, nextHop: 'vpc', input })
   const fixed = Object.fromEntries(lines.filter(({ kind }) => kind === 'fixed').map(line => [line.component, line.usd]))
   expect(fixed).toMatchObject({
     'Load balancer': expect.closeTo(16.425, 3), // 0.0225 × 730
@@ -147,7 +161,7 @@ describe('elemta cost', () => {
     const text = run('--messages', '1M', '--size', '75KB')
     expect(text).toMatch(/^1,000,000 messages of 75,000 octets a month, us-east-1, list prices of 2026-\d\d-\d\d to/)
     expect(text).toMatch(/Contents written +\$5 \/ 1M requests +1,000,000 +5\.00/)
-    expect(text).toMatch(/Fixed +189\.73\n/)
+    expect(text).toMatch(/Fixed +178\.42\n/)
     expect(text).toMatch(/SES Mail Manager \(viruses, DNSBL, spam\) +[\d,]+ messages +927\.50/)
     expect(text).toContain('Not read in AWS’s own list: sqsRequest, secret, alarm, logs')
   })

@@ -6,13 +6,10 @@ import { createRecordingTable } from '../../simulate/recording-table.ts'
 import { shardsOf as keysOf } from '../../src/storage/record-keys-dynamodb.ts'
 import { readCounters } from '../../src/storage/record-tally-dynamodb.ts'
 
-/** Units of a stranger's note, which is in the other table. */
-const GREYLISTING = 2
-
 const steps = await askSteps()
 
 test('a message writes as many units as the bill of the emulator says', () => {
-  expect(steps.ordinary.writes).toBe(PER_MESSAGE.dynamodbWrites - GREYLISTING)
+  expect(steps.ordinary.writes).toBe(PER_MESSAGE.dynamodbWrites)
 })
 
 test('the keys that many messages share have the shards that the adapters give them', async () => {

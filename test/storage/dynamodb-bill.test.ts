@@ -52,7 +52,7 @@ function findings(at: number): TraceEvent[] {
 
 test('a message that is accepted, scanned and delivered to one recipient', async () => {
   const home = await dynamoHome()
-  const { records, scanRows, deliveryRows, together, settle } = home.make()
+  const { records, scanRows, deliveryRows, together, settle } = home.make({ keep: 30 * 86_400_000 })
   const queueId = mintQueueId(home.now())
   const recipient = 'user@example.com'
   const message = acceptedMessage({ queueId, reversePath: 'jane.doe@example.org', messageId: MESSAGE_ID })
