@@ -140,7 +140,7 @@ export function createFold({ table, leases, now, leaseTime, keep, nextEventAt }:
     job: Job,
     { token, ...standing }: JobStanding,
   ): Promise<Written | undefined> {
-    const { octets = 0, apart = false } = leases.get(lease.token) ?? {}
+    const { octets = 0 } = leases.get(lease.token) ?? {}
     let told = tell(events)
     let attributes: Readonly<Record<string, Value>> & { job: Uint8Array } = { ...jobAttributes(job), ...standing }
     const without = octets + attributes.job.length + MARK
