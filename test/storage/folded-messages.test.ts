@@ -23,16 +23,13 @@ import {
   oneMessage,
   scanned,
   scanning,
+  states,
+  story,
   told,
   VERDICT,
 } from './folded-story.ts'
 
 useDynalite()
-
-const story = async ({ records }: Records, queueId: string) =>
-  (await records.get(queueId))!.events.map(({ event }) => event)
-const states = async ({ records }: Records, queueId: string) =>
-  (await records.get(queueId))!.recipients.map(({ state }) => state)
 
 describe('a folded message', () => {
   let home: DynamoHome

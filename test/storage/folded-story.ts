@@ -37,6 +37,12 @@ export const itemsOf = ({ table }: DynamoHome, queueId: string) => table.query({
 export const isFolded = async (home: DynamoHome, queueId: string) =>
   (await itemsOf(home, queueId)).some(({ folded }) => folded !== undefined)
 
+/** What its record tells: events, and the states of its recipients. */
+export const story = async ({ records }: Records, queueId: string) =>
+  (await records.get(queueId))!.events.map(({ event }) => event)
+export const states = async ({ records }: Records, queueId: string) =>
+  (await records.get(queueId))!.recipients.map(({ state }) => state)
+
 /** For tests that do not look at the time. */
 export const told = (event: object) => ({ at: 1_700_000_000_000, ...event }) as TraceEvent
 export const VERDICT = told({ event: 'verdict', decision: 'deliver', why: 'clean' })

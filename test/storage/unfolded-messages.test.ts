@@ -19,15 +19,12 @@ import {
   oneMessage,
   scanned,
   scanning,
+  states,
+  story,
   VERDICT,
 } from './folded-story.ts'
 
 useDynalite()
-
-const story = async ({ records }: Records, queueId: string) =>
-  (await records.get(queueId))!.events.map(({ event }) => event)
-const states = async ({ records }: Records, queueId: string) =>
-  (await records.get(queueId))!.recipients.map(({ state }) => state)
 
 describe('a message that is unfolded', () => {
   let home: DynamoHome
