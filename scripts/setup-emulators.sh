@@ -40,6 +40,15 @@ install cfn-lint python3 "$cfnlint"
 python=$(python313)
 if [ -n "$python" ]; then
   install localstack "$python" "$localstack"
+  # By what a request is told to be for which service. Its image has this file, too; without it the first request that needs
+  # it reads the descriptions of all services of AWS, and keeps 350 MB of them.
+  catalog="$where/localstack/catalog"
+  if [ ! -d "$catalog" ]; then
+    rm -rf "$catalog.new"
+    mkdir -p "$catalog.new/usr/lib/localstack"
+    OVERRIDE_IN_DOCKER=0 FILESYSTEM_ROOT="$catalog.new" "$where/localstack/bin/python" -m localstack.aws.spec >&2
+    mv "$catalog.new" "$catalog"
+  fi
 else
   rm -rf "$where/localstack"
 fi

@@ -3,7 +3,7 @@
 // MiniStack answers for all; the first line of output says which. One port, 4566; scripts of /etc/localstack/init/ready.d
 // run once all answer, in the order of their names, as the image does. SIGTERM ends all of it.
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync } from 'node:fs'
 import { createServer, request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -26,12 +26,15 @@ start([`${EMULATORS}/ministack/bin/ministack`], {
 if (hasLocalstack) {
   const { SERVICES = 's3,sqs,sns', LOCALSTACK_HOST = 'localhost.localstack.cloud:4566' } = process.env
   const services = SERVICES.split(',').filter(service => service.trim() !== 'dynamodb')
-  mkdirSync('/tmp/localstack', { recursive: true })
+  // Its image is built with this file: see scripts/setup-emulators.sh.
+  cpSync(`${EMULATORS}/localstack/catalog`, '/tmp/localstack', { recursive: true })
   start([`${EMULATORS}/localstack/bin/python`, '-m', 'localstack.runtime.main'], {
     SERVICES: services.join(','),
     LOCALSTACK_HOST,
     GATEWAY_LISTEN: `127.0.0.1:${LOCALSTACK}`,
+    // All that it keeps is there, which it does not believe in a container.
     FILESYSTEM_ROOT: '/tmp/localstack',
+    OVERRIDE_IN_DOCKER: '0',
     DNS_ADDRESS: '0',
     SKIP_SSL_CERT_DOWNLOAD: '1',
     DISABLE_EVENTS: '1',
