@@ -2,16 +2,19 @@
 // order. Base images are stand-ins (README.md); compose files, our images, scripts and configuration are the repository's.
 
 import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { SAMPLES, type SampleName, sampleMail } from '../../local/samples.ts'
+import { JOB_QUEUE } from '../../src/storage/aws-schema.ts'
 import { mail, send } from '../pipeline/mail.ts'
 import { podman } from './podman.ts'
-import { containersOf, copyStack, deliveredSubjects, memoryOf } from './stack.ts'
+import { containersOf, copyStack, deliveredSubjects, isStandIn, memoryOf } from './stack.ts'
 
 const SMTP = 2525
 const SENDER = { from: 'sample@sender.example', to: 'you@example.com' }
 const MINUTE = 60_000
+const ONE_PER_IMAGE = ['smtp-ingress', 'clamav', 'rspamd', 'unbound']
 
 const stack = copyStack()
 const file = readFileSync(new URL('../../docker-compose-monitoring.yml', import.meta.url), 'utf8')
@@ -21,7 +24,7 @@ const subjectOf = (name: SampleName) => /^Subject: (.*)\r$/m.exec(sampleMail(nam
 beforeAll(async () => {
   const { code, text } = await stack.run('scripts/setup-local.sh')
   if (code !== 0) throw new Error(text)
-  await stack.compose('build')
+  await stack.compose('build', ...ONE_PER_IMAGE)
 }, 10 * MINUTE)
 afterEach(async ({ task }) => {
   if (task.result?.state !== 'fail') return
@@ -108,46 +111,58 @@ test(
   'its memory, at rest',
   async () => {
     const containers = await containersOf()
-    const rows = await Promise.all(
-      services.map(async service => {
-        const container = containers.get(service)!.Id
-        const pids = (await podman('top', container, 'hpid')).split('\n').slice(1).map(Number)
-        return [service, memoryOf(pids) / 1e6] as const
-      }),
-    )
-    const total = rows.reduce((sum, [, megabytes]) => sum + megabytes, 0)
-    for (const [service, megabytes] of rows) console.log(`${service}: ${Math.round(megabytes)} MB`)
-    console.log(`all: ${Math.round(total)} MB`)
-    expect(total).toBeLessThan(1500)
+    const megabytes = (pids: readonly number[]) => Math.round(memoryOf(pids) / 1e6)
+    let total = 0
+    for (const service of services) {
+      const pids = (await podman('top', containers.get(service)!.Id, 'hpid')).split('\n').slice(1).map(Number)
+      const standIn = pids.filter(isStandIn)
+      const own = megabytes(pids.filter(pid => !standIn.includes(pid)))
+      total += own
+      console.log(
+        `${service}: ${own} MB${standIn.length > 0 ? `; what parts its requests: ${megabytes(standIn)} MB` : ''}`,
+      )
+    }
+    console.log(`all: ${total} MB`)
+    expect(total).toBeLessThan(1000)
   },
   MINUTE,
 )
 
-const TO_THE_DEAD = ['To a dead scan-worker', 'To a dead delivery-worker']
-
 test(
-  'workers are killed, mail goes on being accepted, and they come back',
+  'workers are killed, mail goes on being accepted, and is delivered when they are back',
   async () => {
-    await stack.compose('kill', 'scan-worker')
-    await deliverSoon(TO_THE_DEAD[0]!)
+    await stack.compose('kill', 'scan-worker', 'delivery-worker')
+    // An emulator may give a wake-up to a receive that a killed worker had open, and it comes again after five minutes.
+    // Until those receives are over nothing is sent.
+    await sleep((JOB_QUEUE.waitTime + 1) * 1000)
+    await deliverSoon('To dead workers')
     await stack.compose('start', 'scan-worker')
-    await stack.compose('kill', 'delivery-worker')
-    await deliverSoon(TO_THE_DEAD[1]!)
     await stack.compose('start', 'delivery-worker')
+    await expect.poll(delivered, { timeout: 2 * MINUTE, interval: 1000 }).toContain('To dead workers')
     await expect.poll(health, { timeout: 2 * MINUTE, interval: 2000 }).toEqual(allHealthy)
   },
   6 * MINUTE,
 )
 
 test(
-  'a load is accounted for, and every part of the monitoring has something to say',
+  'a load is accounted for, and every panel of the monitoring has data within three minutes of it',
   async () => {
-    const load = await stack.run('scripts/generate-test-load.sh', '--rate', '4/s', '--duration', '60s')
-    expect(load.code, load.text).toBe(0)
-    const verified = await stack.run('scripts/verify-monitoring-stack.sh', '--allow-quiet')
-    expect(verified.code, verified.text).toBe(0)
+    const began = performance.now()
+    const seconds = () => Math.round((performance.now() - began) / 1000)
+    const load = ['scripts/generate-test-load.sh', '--rate', '4/s', '--duration', '60s']
+    const { code, text } = await stack.run('env', 'ELEMTA_SUBMISSION=127.0.0.1:2587', ...load)
+    expect(code, text).toBe(0)
+    const [held] = await quarantined()
+    await stack.elemta('quarantine', 'release', held!.queueId)
+    const verify = (...options: string[]) => stack.run('scripts/verify-monitoring-stack.sh', ...options)
+    const problems = () => verify('--notify', 'none').then(found => (found.code === 0 ? '' : found.text))
+    await expect.poll(problems, { timeout: 3 * MINUTE - (performance.now() - began), interval: 5000 }).toBe('')
+    console.log(`from the first of the load to data in every panel: ${seconds()} s`)
+    const told = await verify()
+    expect(told.code, told.text).toBe(0)
+    console.log(told.text)
   },
-  6 * MINUTE,
+  8 * MINUTE,
 )
 
 test.each(['rspamd', 'mailpit'])(
@@ -173,17 +188,6 @@ test(
     await expect.poll(deliveredSubjects, { timeout: MINUTE }).toContain('Again')
   },
   3 * MINUTE,
-)
-
-// A receive that a killed worker had open may have taken the wake-up with it: it comes again after the queue's visibility
-// timeout, five minutes. Asked last, so that nobody waits for it.
-test(
-  'what was sent while workers were dead is delivered',
-  async () => {
-    for (const subject of TO_THE_DEAD)
-      await expect.poll(delivered, { timeout: 7 * MINUTE, interval: 2000 }).toContain(subject)
-  },
-  15 * MINUTE,
 )
 
 test(

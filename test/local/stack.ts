@@ -81,3 +81,8 @@ export function memoryOf(pids: readonly number[]): number {
     return sum + Number(kilobytes) * 1024
   }, 0)
 }
+
+/** What the emulator's stand-in has and its image has not: what gives each request to the emulator that it is for. */
+export function isStandIn(pid: number): boolean {
+  return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('aws-front.mjs')
+}
