@@ -1,5 +1,5 @@
 // Run once, when the image is built: fills Node's compile cache (NODE_COMPILE_CACHE) with every module of the gateway, so that
-// no process strips types when it starts. That is 20 MB and half a second less for each. What starts something when it is
+// no process strips types when it starts. That is 20 MB and a quarter of a second less for each. What starts something when it is
 // imported is compiled without being run. A module whose packages the image does not have is left out; anything else fails.
 import { globSync } from 'node:fs'
 import { flushCompileCache, getCompileCacheDir } from 'node:module'

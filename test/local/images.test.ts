@@ -123,6 +123,18 @@ test('gateway: secrets become files of its own, and no process has them in its e
   expect(await podman('exec', container, 'node', '-e', read)).toBe(`${RELEASE_KEY}\n600`)
 })
 
+test('gateway: finds all of itself compiled', async () => {
+  const [options, command] = RUN.gateway
+  // With a terminal, so that both outputs are in the log.
+  const tell = ['--tty', '-e', 'NODE_DEBUG_NATIVE=COMPILE_CACHE']
+  const container = await podman('run', '--detach', ...HARDENED, ...tell, ...options, tag('gateway'), ...command)
+  started.push(container)
+  await expect.poll(() => healthOf(container), { timeout: 120_000 }).toBe('healthy')
+  const log = await podman('logs', container)
+  expect(log).toMatch(/StrippedTypeScript file:\/\/\/app\/local\/serve\.ts\.\.\.success/)
+  expect(log).not.toContain('no transpile cache')
+})
+
 test('clamav: finds with what the image brought, where nobody has brought signatures', async () => {
   const container = await start('clamav')
   await expect.poll(() => healthOf(container), { timeout: 120_000 }).toBe('healthy')
