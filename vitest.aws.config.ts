@@ -2,11 +2,12 @@
 // LocalStack, where it can be installed), which know more of AWS: transactions, checksums of uploads in parts, and
 // CloudFormation, so that the templates of the stages are really deployed.
 import { defineConfig } from 'vitest/config'
+import { EMULATOR_TESTS } from './vitest.config.ts'
 
 export default defineConfig({
   test: {
     include: [
-      'test/aws/*.test.ts',
+      ...EMULATOR_TESTS,
       'test/storage/{contract-aws,message-store-s3,job-queue-sqs}.test.ts',
       'test/storage/{record-store,policy-store,job-rows}-dynamodb.test.ts',
       'test/spool/sweep-orphans.test.ts',

@@ -27,7 +27,7 @@ test('the least that must be said is enough, and everything else has a default',
   expect(deploymentSettings(LEAST)).toMatchObject({
     network: { cidr: '10.40.0.0/16', zones: ['a', 'b'], egress: 'nat', natGateways: 1 },
     ingress: { cpu: 512, memory: 1024, min: 2, max: 10 },
-    delivery: { runsOn: 'fargate' },
+    delivery: { runsOn: 'scanners' },
     data: { retain: true },
     cache: 'valkey',
     grafana: { enabled: false },
