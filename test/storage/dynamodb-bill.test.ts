@@ -104,6 +104,36 @@ test('a message that is accepted, scanned and delivered to one recipient', async
   expect(settled.writeUnits).toBe(1)
 })
 
+test('a message that is scanned and delivered by one process', async () => {
+  const { spool, queueId, home } = await oneMessage()
+  const { records, scanRows, deliveryRows, together } = spool
+  const recipients = [BOB]
+  const job = {
+    kind: 'delivery',
+    id: `${queueId}/delivery/1`,
+    queueId,
+    recipients,
+    attempt: 1,
+    headers: HEADERS,
+  } as const
+  const cost = await costOf(async () => {
+    await accept(spool, queueId)
+    const scan = await scanning(spool, queueId)
+    let own: Awaited<ReturnType<typeof deliveryRows.putLeased>> = false
+    await together(
+      async () => {
+        own = await deliveryRows.putLeased(job)
+      },
+      () => records.note(queueId, findings(home.now()), [{ recipient: BOB, state: 'queued' }]),
+      () => scanRows.done(scan),
+    )
+    if (typeof own === 'boolean') throw new Error('it is not leased')
+    await mark(spool, own, home.now())
+    await end(spool, own)
+  })
+  expect(cost).toEqual({ requests: { PutItem: 1, UpdateItem: 4 }, writeUnits: 6, readUnits: 0 })
+})
+
 test('a message that is deferred once, and delivered then', async () => {
   const { spool, queueId, home } = await oneMessage()
   const at = home.now()
