@@ -36,7 +36,7 @@ export async function filesOf(image: string): Promise<ReadonlyMap<string, number
         .map(([, kind, size, path]) => [path!, kind === '-' ? Number(size) : 0]),
     )
   } finally {
-    await podman('rm', container)
+    await podman('rm', '--volumes', container)
   }
 }
 
@@ -47,7 +47,7 @@ export async function readFromImage(image: string, path: string): Promise<string
     const { stdout } = await run('sh', ['-c', `podman cp ${container}:${path} - | tar --extract --to-stdout`], MAX)
     return stdout
   } finally {
-    await podman('rm', container)
+    await podman('rm', '--volumes', container)
   }
 }
 

@@ -114,7 +114,9 @@ test(
     const megabytes = (pids: readonly number[]) => Math.round(memoryOf(pids) / 1e6)
     let total = 0
     for (const service of services) {
-      const pids = (await podman('top', containers.get(service)!.Id, 'hpid')).split('\n').slice(1).map(Number)
+      // Of a process that has just ended podman knows no number.
+      const lines = (await podman('top', containers.get(service)!.Id, 'hpid')).split('\n')
+      const pids = lines.filter(line => /^\d+$/.test(line.trim())).map(Number)
       const standIn = pids.filter(isStandIn)
       const own = megabytes(pids.filter(pid => !standIn.includes(pid)))
       total += own

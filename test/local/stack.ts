@@ -77,12 +77,23 @@ export async function deliveredSubjects(): Promise<readonly string[]> {
 /** Octets that the processes of a container have to themselves, shared pages by their share (PSS). */
 export function memoryOf(pids: readonly number[]): number {
   return pids.reduce((sum, pid) => {
-    const [, kilobytes = '0'] = /^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')) ?? []
+    const [, kilobytes = '0'] = /^Pss:\s+(\d+)/m.exec(told(pid, 'smaps_rollup')) ?? []
     return sum + Number(kilobytes) * 1024
   }, 0)
 }
 
 /** What the emulator's stand-in has and its image has not: what gives each request to the emulator that it is for. */
 export function isStandIn(pid: number): boolean {
-  return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('aws-front.mjs')
+  return told(pid, 'cmdline').includes('aws-front.mjs')
+}
+
+/** Nothing of a process that has ended meanwhile, as those of health checks do. */
+function told(pid: number, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8')
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException
+    if (['ENOENT', 'ESRCH'].includes(code)) return ''
+    throw error
+  }
 }
