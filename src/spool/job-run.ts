@@ -31,7 +31,7 @@ export type JobRunOptions<J extends Job> = Readonly<{
 }>
 
 /** Of a job whose worker dies or fails; then it is given up. */
-export const MAX_TRIES = 5
+const MAX_TRIES = 5
 
 /** 1 s, 2 s, 4 s … at most a minute. */
 export function growingDelay(tries: number): number {

@@ -158,21 +158,12 @@ export function createFold({ table, leases, now, leaseTime, keep, nextEventAt }:
   }
 
   async function finish(lease: Lease<Job>, events: readonly TraceEvent[], ends: ReadonlyMap<string, RecipientState>) {
-    const states = endAttribute(ends)
-    const sets = ['#folded = :ended', '#states = :states']
-    const values = { ended: 'ended', states }
     // Events in items of their own would stay behind: such a story is for `forget`.
     const expires = keep > 0 && leases.get(lease.token)?.apart === false
-    const written = expires
-      ? settle(
-          lease,
-          tell(events),
-          [...sets, '#expiresAt = :expiresAt'],
-          { ...values, expiresAt: expiryOf(now() + keep) },
-          OPEN_ATTRIBUTES,
-        )
-      : settle(lease, tell(events), sets, values, OPEN_ATTRIBUTES)
-    return (await written) !== undefined
+    const sets = ['#folded = :ended', '#states = :states', ...(expires ? ['#expiresAt = :expiresAt'] : [])]
+    const values = { ended: 'ended', states: endAttribute(ends), ...(expires && { expiresAt: expiryOf(now() + keep) }) }
+    const written = await settle(lease, tell(events), sets, values, OPEN_ATTRIBUTES)
+    return written !== undefined
   }
 
   async function settle(

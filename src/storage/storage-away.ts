@@ -17,8 +17,8 @@ const THROTTLED = new Set([
   'SlowDown',
 ])
 
-/** Why a transaction may have been called off without anything being wrong with it. */
-const PASSING = new Set(['TransactionConflict', 'ThrottlingError', 'ProvisionedThroughputExceeded', 'None'])
+/** Why a transaction was called off with nothing wrong in it: another was at the same item, or there was too much at once. */
+export const PASSING = new Set(['TransactionConflict', 'ThrottlingError', 'ProvisionedThroughputExceeded'])
 
 type StorageError = Readonly<{
   name?: string
@@ -33,7 +33,8 @@ export function isStorageAway(error: unknown): boolean {
   const { name = '', code, $metadata, CancellationReasons } = error as StorageError
   if (typeof code === 'string' && SYSTEM.has(code)) return true
   if ($metadata === undefined) return false
-  if (CancellationReasons !== undefined) return CancellationReasons.every(({ Code = 'None' }) => PASSING.has(Code))
+  if (CancellationReasons !== undefined)
+    return CancellationReasons.every(({ Code = 'None' }) => Code === 'None' || PASSING.has(Code))
   // Without a status nobody answered.
   const { httpStatusCode = 500 } = $metadata
   return httpStatusCode >= 500 || httpStatusCode === 429 || THROTTLED.has(name)

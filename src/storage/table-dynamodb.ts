@@ -15,6 +15,7 @@ import {
   TransactWriteCommand,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb'
+import { PASSING } from './storage-away.ts'
 
 export type Key = Readonly<{ pk: string; sk: string }>
 export type Value = string | number | boolean | Uint8Array | readonly (string | Uint8Array)[]
@@ -69,9 +70,6 @@ const MOST_GETS = 100
 const MOST_REMOVALS = 25
 /** Of a write that meets others. */
 export const ATTEMPTS = 12
-
-/** Somebody else was at the same item, or there was too much at once: it had no effect, and may go well now. */
-const PASSING = new Set(['TransactionConflict', 'ThrottlingError', 'ProvisionedThroughputExceeded'])
 
 export function openTable({ client, name }: { client: DynamoDBDocumentClient; name: string }): Table {
   function rangeInput(range: Range) {
